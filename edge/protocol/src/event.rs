@@ -1,0 +1,147 @@
+//! What happened in a call, as facts: the engine journals them, the edge applies each one once.
+//! The order within a call is `seq`; nothing here says how events travel.
+
+use serde::{Deserialize, Serialize};
+
+use crate::MediaQuality;
+
+/// Version of the event format; raised when a reader of the old one would misread the new one.
+pub const VERSION: u32 = 1;
+
+/// One fact about one call. `(call_id, seq)` names it for good: applying it twice changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallEvent {
+    /// Format version, [`VERSION`].
+    pub v: u32,
+    /// Tandem's id of the call (UUIDv7), the same in SIP logs, media, speech and edge.
+    pub call_id: String,
+    /// Position within the call, from 0, without gaps.
+    pub seq: u64,
+    /// Wall-clock time the call started, milliseconds since the Unix epoch.
+    pub call_started_at_ms: u64,
+    /// When it happened, in milliseconds since the call was accepted (media clock).
+    pub at_ms: u64,
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened. On the wire: `"type": "turn_completed", …` beside the fields of [`CallEvent`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The call was accepted and media may flow.
+    CallStarted {
+        direction: Direction,
+        /// SIP `From` URI.
+        from: String,
+        /// SIP `To` URI.
+        to: String,
+        /// SIP `Call-ID` (RFC 3261 section 20.8).
+        sip_call_id: String,
+        /// Encoding name of the media leg (RFC 3551): `PCMU` or `PCMA`.
+        codec: String,
+        /// Name of the agent that answers.
+        agent: String,
+        /// Name of the node that holds the call.
+        node: String,
+        /// `X-*` headers of the INVITE, in order.
+        headers: Vec<(String, String)>,
+    },
+    /// The agent began to say something on its own: a greeting, a prompt into silence, a fallback.
+    PromptStarted { text: String },
+    /// The caller began to speak.
+    SpeechStarted { turn: u32 },
+    /// The caller's line is known: what was said, `[unclear]` for speech whose words could not be made out, or
+    /// `[pressed 12#]` for keys.
+    TurnTranscribed { turn: u32, text: String },
+    /// The agent's answer began to be heard.
+    AnswerStarted { turn: u32 },
+    /// The turn is over: all was said, or the caller cut in.
+    TurnCompleted {
+        turn: u32,
+        caller_text: String,
+        /// What the agent meant to say.
+        agent_text: String,
+        /// What the caller heard of it.
+        heard_text: String,
+        /// Milliseconds of the answer's audio that were played.
+        heard_ms: u64,
+        interrupted: bool,
+        latency: TurnLatency,
+    },
+    /// The caller spoke over the agent and the agent stopped.
+    BargeIn {
+        /// Milliseconds of the agent's current answer that had been played.
+        heard_ms: u64,
+    },
+    /// A key was pressed (RFC 4733): `0`-`9`, `*`, `#`, `A`-`D`.
+    Dtmf { digit: char, duration_ms: u32 },
+    /// A speech provider failed; what the caller heard instead is a `PromptStarted`.
+    SpeechFailed { turn: u32, stage: SpeechStage, error: String },
+    /// The other side's RTP moved to a new synchronisation source (RFC 3550 section 8.2).
+    SsrcChanged { ssrc: u32 },
+    /// The media session was changed by a re-INVITE.
+    MediaChanged { codec: String, on_hold: bool },
+    /// The recording is complete on disk.
+    RecordingReady { path: String, duration_ms: u64, bytes: u64 },
+    /// The call is over; the last event but for `RecordingReady`.
+    CallEnded { cause: EndCause, duration_ms: u64, turns: u32, quality: MediaQuality },
+}
+
+/// Who called whom, seen from the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    Inbound,
+    Outbound,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// The caller sent BYE.
+    CallerHungUp,
+    /// The agent said goodbye and ended the call.
+    AgentHungUp,
+    /// Nobody answered the agent's prompts into the silence.
+    CallerSilent,
+    /// The maximum call length was reached.
+    MaxDuration,
+    /// No RTP arrived for the configured time.
+    RtpTimeout,
+    /// The node was told to stop and the call outlived the drain time.
+    NodeStopped,
+    /// Speech providers failed several turns in a row.
+    SpeechFailed,
+    /// Signalling failed (no ACK, a session that could not be changed).
+    SignallingFailed,
+    /// The node died; the recording was recovered at its next start.
+    NodeCrashed,
+}
+
+/// The part of a turn a provider serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeechStage {
+    Transcription,
+    Chat,
+    Synthesis,
+}
+
+/// Where the time of a turn went, in milliseconds. The caller feels only `caller_heard_ms`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnLatency {
+    /// Last voiced frame in → the turn was taken as ended.
+    pub endpointing_ms: u32,
+    /// End of turn → text.
+    pub transcription_ms: u32,
+    /// Text → first token of the answer.
+    pub first_token_ms: u32,
+    /// First token → first byte of synthesised audio (covers the wait for a whole sentence).
+    pub first_audio_ms: u32,
+    /// First audio byte → first agent packet sent.
+    pub playout_ms: u32,
+    /// Last voiced packet in → first packet of the answer out: what the caller heard.
+    pub caller_heard_ms: u32,
+}
