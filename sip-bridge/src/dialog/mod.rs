@@ -1,0 +1,128 @@
+//! An answered call as the application sees it: its events, and how to end it (RFC 3261 12, 15).
+//! Not here: how calls begin (`incoming`, `outgoing`).
+
+pub(crate) mod core;
+pub(crate) mod reoffer;
+pub(crate) mod requests;
+pub(crate) mod table;
+
+use self::core::DialogCore;
+use crate::agent::Agent;
+use crate::{CallInfo, SipError};
+pub use reoffer::OfferReply;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// An answered call. Dropping it ends the call with BYE.
+pub struct Dialog {
+    pub info: CallInfo,
+    handle: DialogHandle,
+    events: mpsc::Receiver<DialogEvent>,
+    end_told: bool,
+}
+
+/// Ends a call from elsewhere.
+#[derive(Clone)]
+pub struct DialogHandle {
+    agent: Arc<Agent>,
+    core: Arc<DialogCore>,
+}
+
+/// What the other side did.
+#[derive(Debug)]
+pub enum DialogEvent {
+    /// The ACK came. `answer` is its SDP, when our 200 (to the INVITE or to a re-INVITE) carried the offer;
+    /// empty in a late-offer call means the caller never answered our offer.
+    Confirmed { answer: Option<String> },
+    /// A re-INVITE or UPDATE wants other media; `offer` is `None` when it asks us for an offer.
+    Reoffer { offer: Option<String>, reply: OfferReply },
+    /// INFO, already answered 200.
+    Info { content_type: String, body: Vec<u8> },
+    /// The last event.
+    Ended { cause: DialogEnd },
+}
+
+/// Why a dialog ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialogEnd {
+    RemoteBye,
+    LocalBye,
+    /// Nobody acknowledged our 200 for 64*T1; BYE is sent.
+    AckTimeout,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl Dialog {
+    pub(crate) fn new(agent: Arc<Agent>, core: Arc<DialogCore>, events: mpsc::Receiver<DialogEvent>) -> Self {
+        Self { info: core.info.clone(), handle: DialogHandle { agent, core }, events, end_told: false }
+    }
+
+    /// Waits for the next event. The last one is `Ended`, then `None`. Safe to cancel.
+    pub async fn next_event(&mut self) -> Option<DialogEvent> {
+        if let Some(event) = self.events.recv().await {
+            return Some(event);
+        }
+        if std::mem::replace(&mut self.end_told, true) {
+            return None;
+        }
+        let cause = self.handle.core.end_cause();
+        Some(DialogEvent::Ended { cause: cause.unwrap_or_else(|| DialogEnd::Failed("endpoint stopped".to_owned())) })
+    }
+
+    pub fn handle(&self) -> DialogHandle {
+        self.handle.clone()
+    }
+
+    /// See [`DialogHandle::bye`].
+    pub async fn bye(&self, reason: Option<&str>) -> Result<(), SipError> {
+        self.handle.bye(reason).await
+    }
+}
+
+impl Drop for Dialog {
+    fn drop(&mut self) {
+        if self.handle.core.end_cause().is_none() {
+            // The task goes on by itself.
+            drop(self.handle.hang_up(DialogEnd::LocalBye, None));
+        }
+    }
+}
+
+impl DialogHandle {
+    /// Sends BYE and waits for its answer; `reason` becomes the text of a Reason header (RFC 3326).
+    ///
+    /// `Ended` is told at once. Before the caller's ACK the BYE waits for it, 64*T1 at most (RFC 3261 15).
+    /// The BYE goes out even when this future is dropped.
+    pub async fn bye(&self, reason: Option<&str>) -> Result<(), SipError> {
+        let sent = self.hang_up(DialogEnd::LocalBye, reason.map(str::to_owned));
+        sent.await.unwrap_or_else(|_| Err(SipError::Ended("the dialog ended before".to_owned())))
+    }
+
+    fn hang_up(&self, cause: DialogEnd, reason: Option<String>) -> oneshot::Receiver<Result<(), SipError>> {
+        let (done, sent) = oneshot::channel();
+        hang_up(&self.agent, &self.core, cause, reason, done);
+        sent
+    }
+}
+
+/// Ends a dialog from our side, in a task of its own. Nothing happens when it is over already.
+pub(crate) fn hang_up(
+    agent: &Arc<Agent>,
+    core: &Arc<DialogCore>,
+    cause: DialogEnd,
+    reason: Option<String>,
+    done: oneshot::Sender<Result<(), SipError>>,
+) {
+    if !core.end(cause) {
+        return;
+    }
+    let (sender, core) = (agent.clone(), core.clone());
+    agent.spawn(async move {
+        let sent = core.send_bye(&sender, reason).await;
+        if let Err(error) = &sent {
+            tracing::debug!(call = %core.id.call_id, %error, "BYE failed; the dialog is dropped all the same");
+        }
+        let _ = done.send(sent);
+    });
+}

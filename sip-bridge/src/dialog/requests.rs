@@ -1,0 +1,181 @@
+//! Requests inside a dialog; every one of them is answered (RFC 3261 12.2.2).
+//! Not here: finding the dialog (`dispatch`), requests of ours (`core`).
+
+use super::core::DialogCore;
+use super::{DialogEnd, DialogEvent, OfferReply, hang_up};
+use crate::agent::{Agent, Handled, InviteId};
+use crate::invite_server::{InviteObserver, InviteServer};
+use crate::message::body::{self, Body};
+use crate::message::headers;
+use crate::message::response::Reply;
+use rsipstack::sip::{Method, Request};
+use rsipstack::transaction::Transaction;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// When to try again after a request that came while another waits for its answer: RFC 3261 14.2 wants a
+/// random time up to 10 s; ours answer sooner.
+const GLARE_WAIT: Duration = Duration::from_secs(2);
+
+/// Answers one request of a dialog.
+pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction) {
+    let request = &transaction.original;
+    if !core.note_cseq(request) {
+        return agent.reply(transaction, Reply::new(500));
+    }
+    let unsupported = headers::unsupported_options(&request.headers);
+    // A BYE is obeyed whatever it requires: a dialog must not live on because of a word in it.
+    if !unsupported.is_empty() && request.method != Method::Bye {
+        return agent.reply(transaction, Reply::bad_extension(&unsupported));
+    }
+    match request.method {
+        Method::Bye => bye(agent, &core, transaction),
+        Method::Invite => reinvite(agent, core, transaction),
+        Method::Update => update(agent, core, transaction),
+        Method::Info => info(agent, &core, transaction),
+        Method::Options => agent.reply(transaction, Reply::new(200).header("Accept", "application/sdp")),
+        // Nothing here sends reliable provisional responses (RFC 3262 3).
+        Method::PRack => agent.reply(transaction, Reply::new(481)),
+        _ => agent.reply(transaction, Reply::method_not_allowed()),
+    }
+}
+
+fn bye(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: Transaction) {
+    let answered = core.is_answered();
+    core.end(DialogEnd::RemoteBye);
+    agent.dialogs.remove(&core.id);
+    agent.reply(transaction, Reply::new(200));
+    if let Some(invite) = core.take_invite() {
+        if answered {
+            // No ACK is missed any more.
+            invite.abandon();
+        } else {
+            // BYE on an early dialog ends the INVITE too (RFC 3261 15).
+            invite.terminate();
+        }
+    }
+    // A BYE of ours that waits for the ACK has its answer now, too.
+    core.give_up_ack();
+}
+
+fn info(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
+    let request = &transaction.original;
+    let content_type = headers::value(&request.headers, "Content-Type").unwrap_or_default();
+    let told = core.tell(DialogEvent::Info { content_type, body: request.body.clone() });
+    let reply = if told { Reply::new(200) } else { Reply::new(503).retry_after(GLARE_WAIT) };
+    agent.reply(transaction, reply);
+}
+
+/// The offer in a request, or the refusal its body deserves.
+fn offer_of(request: &Request) -> Result<Option<String>, Reply> {
+    match body::read(request, &request.body) {
+        Body::Empty => Ok(None),
+        Body::Sdp(sdp) => Ok(Some(sdp)),
+        Body::Other(_) => Err(Reply::unsupported_media_type()),
+        Body::TooLarge => Err(Reply::new(413)),
+    }
+}
+
+fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction) {
+    let request = &transaction.original;
+    let offer = match offer_of(request) {
+        Ok(offer) => offer,
+        Err(refusal) => return agent.reply(transaction, refusal),
+    };
+    let id = InviteId {
+        call_id: core.id.call_id.clone(),
+        from_tag: core.id.remote_tag.clone(),
+        cseq: headers::cseq(&request.headers).unwrap_or_default(),
+    };
+    let Some(handled) = Handled::begin(agent, id) else {
+        return agent.reply(transaction, Reply::new(482));
+    };
+    // Not before the first INVITE is answered, and one at a time (RFC 3261 14.2).
+    let answer = if core.is_answered() { core.open_reoffer() } else { None };
+    let Some(answer) = answer else {
+        return agent.reply(transaction, Reply::new(500).retry_after(GLARE_WAIT));
+    };
+    core.refresh_target(request, transaction.connection.as_ref());
+    let original = request.clone();
+    let observer =
+        Reinvite { agent: agent.clone(), core: core.clone(), late_offer: offer.is_none(), _handled: handled };
+    let (server, responder) = InviteServer::new(transaction, core.id.local_tag.clone(), agent.user_agent.clone());
+    agent.spawn(server.run(observer));
+    let user_agent = agent.user_agent.clone();
+    agent.spawn(async move {
+        // The sender is dropped only when the endpoint goes.
+        if let Ok(reply) = answer.await {
+            responder.post(reply.build(&original, None, &user_agent));
+        }
+    });
+    tell_reoffer(agent, core, offer);
+}
+
+fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transaction) {
+    let request = &transaction.original;
+    let offer = match offer_of(request) {
+        Ok(offer) => offer,
+        Err(refusal) => return agent.reply(transaction, refusal),
+    };
+    let Some(offer) = offer else {
+        // Only a new Contact, or a sign of life.
+        core.refresh_target(request, transaction.connection.as_ref());
+        let contact = core.contact(agent);
+        return agent.reply(transaction, Reply::new(200).header("Contact", contact));
+    };
+    let answer = if core.is_answered() { core.open_reoffer() } else { None };
+    let Some(answer) = answer else {
+        return agent.reply(transaction, Reply::new(500).retry_after(GLARE_WAIT));
+    };
+    core.refresh_target(request, transaction.connection.as_ref());
+    let (user_agent, patience) = (agent.user_agent.clone(), agent.transaction_timeout());
+    agent.spawn(async move {
+        let reply = match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(reply)) => reply,
+            // The application took longer than the other side waits.
+            _ => Reply::new(504),
+        };
+        let response = reply.build(&transaction.original, None, &user_agent);
+        if let Err(error) = transaction.respond(response).await {
+            tracing::debug!(key = %transaction.key, %error, "cannot answer UPDATE");
+        }
+    });
+    tell_reoffer(agent, core, Some(offer));
+}
+
+fn tell_reoffer(agent: &Arc<Agent>, core: Arc<DialogCore>, offer: Option<String>) {
+    let reply = OfferReply::new(agent.clone(), core.clone());
+    // An event that is not taken drops its reply, which answers 488.
+    core.tell(DialogEvent::Reoffer { offer, reply });
+}
+
+/// What becomes of a re-INVITE.
+struct Reinvite {
+    agent: Arc<Agent>,
+    core: Arc<DialogCore>,
+    late_offer: bool,
+    _handled: Handled,
+}
+
+impl InviteObserver for Reinvite {
+    fn cancelled(&self) {
+        // 487 is sent; the application's own answer goes nowhere.
+        self.core.answer_reoffer(Reply::new(487));
+    }
+
+    fn acknowledged(&self, ack: &Request) {
+        if self.late_offer {
+            let answer = match body::read(ack, &ack.body) {
+                Body::Sdp(sdp) => Some(sdp),
+                _ => None,
+            };
+            self.core.tell(DialogEvent::Confirmed { answer });
+        }
+    }
+
+    fn unacknowledged(&self) {
+        let (done, _) = oneshot::channel();
+        hang_up(&self.agent, &self.core, DialogEnd::AckTimeout, Some("no ACK".to_owned()), done);
+    }
+}

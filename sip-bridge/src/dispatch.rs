@@ -1,0 +1,163 @@
+//! What happens to a request that came in: which call it belongs to, or whether a new one may begin
+//! (RFC 3261 8.2). Not here: requests inside a dialog (`dialog::requests`).
+
+use crate::agent::{Agent, Handled, InviteId, new_tag};
+use crate::dialog::core::DialogCore;
+use crate::dialog::requests;
+use crate::dialog::table::DialogId;
+use crate::incoming::FirstInvite;
+use crate::invite_server::InviteServer;
+use crate::message::address::Address;
+use crate::message::body::{self, Body};
+use crate::message::headers;
+use crate::message::response::Reply;
+use crate::{Admission, CallInfo, IncomingCall};
+use rsipstack::sip::{HeadersExt, Method, Request};
+use rsipstack::transaction::Transaction;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// When to come back after finding too many unanswered INVITEs here.
+const PENDING_WAIT: Duration = Duration::from_secs(2);
+
+/// Sees to one incoming request. Never waits.
+pub(crate) fn dispatch(agent: &Arc<Agent>, transaction: Transaction, calls: &mpsc::UnboundedSender<IncomingCall>) {
+    let Some(id) = DialogId::of_incoming(&transaction.original) else {
+        return agent.reply(transaction, Reply::new(400));
+    };
+    if id.local_tag.is_empty() {
+        return outside_dialog(agent, id, transaction, calls);
+    }
+    if let Some(core) = agent.dialogs.get(&id) {
+        return requests::handle(agent, core, transaction);
+    }
+    match agent.setups.wait_for(&id) {
+        // A call of ours whose 200 is being read at this moment.
+        Some(settled) => {
+            let later = agent.clone();
+            let patience = agent.transaction_timeout();
+            agent.spawn(async move {
+                let _ = tokio::time::timeout(patience, settled.cancelled()).await;
+                match later.dialogs.get(&id) {
+                    Some(core) => requests::handle(&later, core, transaction),
+                    None => later.reply(transaction, Reply::new(481)),
+                }
+            });
+        }
+        None => agent.reply(transaction, Reply::new(481)),
+    }
+}
+
+fn outside_dialog(
+    agent: &Arc<Agent>,
+    id: DialogId,
+    transaction: Transaction,
+    calls: &mpsc::UnboundedSender<IncomingCall>,
+) {
+    let request = &transaction.original;
+    let unsupported = headers::unsupported_options(&request.headers);
+    match request.method {
+        Method::Bye | Method::Update | Method::Info | Method::PRack => agent.reply(transaction, Reply::new(481)),
+        Method::Invite | Method::Options if !unsupported.is_empty() => {
+            agent.reply(transaction, Reply::bad_extension(&unsupported));
+        }
+        Method::Invite => {
+            if let Err((transaction, refusal)) = invite(agent, id, transaction, calls) {
+                agent.reply(*transaction, refusal);
+            }
+        }
+        Method::Options => agent.reply(transaction, options(agent)),
+        _ => agent.reply(transaction, Reply::method_not_allowed()),
+    }
+}
+
+/// Whether a call would be welcome (RFC 3261 11.2). A full node is alive and says so; a draining one is not
+/// to be asked again.
+fn options(agent: &Agent) -> Reply {
+    match agent.admission() {
+        Admission::Open | Admission::Busy { .. } => {
+            let contact = crate::message::request::contact(agent.local, crate::message::uri::Protocol::Udp);
+            Reply::new(200).header("Contact", contact).header("Accept", "application/sdp")
+        }
+        Admission::Draining => Reply::new(503),
+    }
+}
+
+fn invite(
+    agent: &Arc<Agent>,
+    id: DialogId,
+    transaction: Transaction,
+    calls: &mpsc::UnboundedSender<IncomingCall>,
+) -> Result<(), (Box<Transaction>, Reply)> {
+    let request = &transaction.original;
+    let merge = InviteId {
+        call_id: id.call_id.clone(),
+        from_tag: id.remote_tag.clone(),
+        cseq: headers::cseq(&request.headers).unwrap_or_default(),
+    };
+    let Some(handled) = Handled::begin(agent, merge) else {
+        return Err((Box::new(transaction), Reply::new(482)));
+    };
+    let offer = match body::read(request, &request.body) {
+        Body::Empty => None,
+        Body::Sdp(sdp) => Some(sdp),
+        Body::Other(_) => return Err((Box::new(transaction), Reply::unsupported_media_type())),
+        Body::TooLarge => return Err((Box::new(transaction), Reply::new(413))),
+    };
+    match agent.admission() {
+        Admission::Open => {}
+        Admission::Draining => return Err((Box::new(transaction), Reply::new(503))),
+        Admission::Busy { retry_after } => {
+            return Err((Box::new(transaction), Reply::new(503).retry_after(retry_after)));
+        }
+    }
+    let Some(pending) = agent.admit_pending() else {
+        return Err((Box::new(transaction), Reply::new(503).retry_after(PENDING_WAIT)));
+    };
+    let id = DialogId { local_tag: new_tag(), ..id };
+    let made = call_info(request, &id, source(&transaction))
+        .and_then(|info| DialogCore::incoming(id.clone(), info, request, transaction.connection.as_ref(), pending));
+    let Some((core, events)) = made else {
+        // From, To or Contact cannot be read: no dialog could be kept.
+        return Err((Box::new(transaction), Reply::new(400)));
+    };
+    agent.dialogs.insert(core.clone());
+    let request = request.clone();
+    let cancelled = CancellationToken::new();
+    let observer = FirstInvite {
+        agent: agent.clone(),
+        core: core.clone(),
+        cancelled: cancelled.clone(),
+        late_offer: offer.is_none(),
+        _handled: handled,
+    };
+    let (server, responder) = InviteServer::new(transaction, id.local_tag, agent.user_agent.clone());
+    core.set_invite(responder.clone());
+    agent.spawn(server.run(observer));
+    let call = IncomingCall::new(agent.clone(), core, events, request, offer, responder, cancelled);
+    // Nobody listens any more: dropping the call answers 480.
+    let _ = calls.send(call);
+    Ok(())
+}
+
+fn source(transaction: &Transaction) -> SocketAddr {
+    let remote = transaction.connection.as_ref().and_then(|c| c.get_remote_addr());
+    remote.and_then(|addr| addr.get_socketaddr().ok()).unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
+}
+
+fn call_info(request: &Request, id: &DialogId, source: SocketAddr) -> Option<CallInfo> {
+    let from = Address::parse(request.from_header().ok()?.value())?;
+    let to = Address::parse(request.to_header().ok()?.value())?;
+    Some(CallInfo {
+        sip_call_id: id.call_id.clone(),
+        from: from.uri.to_owned(),
+        from_display: from.display,
+        to: to.uri.to_owned(),
+        request_uri: request.uri.to_string(),
+        source,
+        headers: headers::for_application(&request.headers),
+    })
+}

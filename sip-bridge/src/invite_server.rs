@@ -1,0 +1,177 @@
+//! The server side of one INVITE, first or in a dialog: one task owns the stack's transaction, sends what it
+//! is told to, and reports CANCEL and ACK (RFC 3261 13.3.1, 17.2.1, RFC 6026).
+//! Not here: what the INVITE means.
+
+use crate::SipError;
+use crate::message::response::Reply;
+use rsipstack::sip::{Method, Request, Response, SipMessage};
+use rsipstack::transaction::Transaction;
+use rsipstack::transaction::key::TransactionKey;
+use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
+use tokio::sync::{mpsc, oneshot};
+
+/// Told what becomes of an INVITE. Calls come from the task that owns it and must not block.
+pub(crate) trait InviteObserver: Send + 'static {
+    /// CANCEL came first; 487 is being sent.
+    fn cancelled(&self);
+    /// Our 2xx is acknowledged.
+    fn acknowledged(&self, ack: &Request);
+    /// Our 2xx was repeated for 64*T1 and nobody acknowledged it.
+    fn unacknowledged(&self);
+}
+
+enum Command {
+    Respond(Box<Response>, oneshot::Sender<Result<(), SipError>>),
+    /// 487, unless there is a final answer.
+    Terminate,
+    /// No further word.
+    Abandon,
+}
+
+/// Sends responses to an INVITE from anywhere.
+#[derive(Clone)]
+pub(crate) struct Responder {
+    commands: mpsc::UnboundedSender<Command>,
+    wake: TransactionEventSender,
+    key: TransactionKey,
+}
+
+impl Responder {
+    /// Sends a response. An error means it did not go out: the call is cancelled or the connection lost.
+    pub async fn send(&self, response: Response) -> Result<(), SipError> {
+        let (done, sent) = oneshot::channel();
+        self.command(Command::Respond(Box::new(response), done));
+        sent.await.unwrap_or_else(|_| Err(SipError::Ended("the INVITE is over".to_owned())))
+    }
+
+    /// Sends a response when there is nobody to hear about a failure.
+    pub fn post(&self, response: Response) {
+        let (done, _) = oneshot::channel();
+        self.command(Command::Respond(Box::new(response), done));
+    }
+
+    /// Answers 487: the caller gave up by other means than CANCEL.
+    pub fn terminate(&self) {
+        self.command(Command::Terminate);
+    }
+
+    /// Stops repeating the 2xx: the dialog is over, an ACK is not missed any more.
+    pub fn abandon(&self) {
+        self.command(Command::Abandon);
+    }
+
+    fn command(&self, command: Command) {
+        // A closed channel is an INVITE that is over; `send` reports that by itself.
+        let _ = self.commands.send(command);
+        // Makes `receive` return, without a change of the transaction's state: it is not safe to cancel, so the
+        // task cannot select between it and the commands.
+        let _ = self.wake.send(TransactionEvent::Terminate(self.key.clone()));
+    }
+}
+
+/// One INVITE and its task.
+pub(crate) struct InviteServer {
+    transaction: Transaction,
+    commands: mpsc::UnboundedReceiver<Command>,
+    user_agent: String,
+    to_tag: String,
+}
+
+impl InviteServer {
+    pub fn new(transaction: Transaction, to_tag: String, user_agent: String) -> (Self, Responder) {
+        let (sender, commands) = mpsc::unbounded_channel();
+        let responder =
+            Responder { commands: sender, wake: transaction.tu_sender.clone(), key: transaction.key.clone() };
+        (Self { transaction, commands, user_agent, to_tag }, responder)
+    }
+
+    /// Runs until the transaction is over.
+    pub async fn run(mut self, observer: impl InviteObserver) {
+        let trying = Reply::new(100).build(&self.transaction.original, None, &self.user_agent);
+        if let Err(error) = self.transaction.respond(trying).await {
+            tracing::debug!(key = %self.transaction.key, %error, "cannot send 100");
+        }
+        let mut progress = Progress::Open;
+        loop {
+            match self.transaction.receive().await {
+                Some(SipMessage::Request(request)) => match request.method {
+                    Method::Cancel if matches!(progress, Progress::Open) => {
+                        progress = Progress::Refused;
+                        let sent = self.respond_terminated().await;
+                        observer.cancelled();
+                        if sent.is_err() {
+                            return;
+                        }
+                    }
+                    Method::Ack if matches!(progress, Progress::Accepted) => {
+                        progress = Progress::Acknowledged;
+                        observer.acknowledged(&request);
+                    }
+                    _ => {}
+                },
+                Some(SipMessage::Response(_)) => {}
+                None if self.transaction.is_terminated() => break,
+                None => {
+                    if self.obey(&mut progress, &observer).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        if matches!(progress, Progress::Accepted) {
+            observer.unacknowledged();
+        }
+    }
+
+    async fn respond_terminated(&mut self) -> Result<(), Over> {
+        let response = Reply::new(487).build(&self.transaction.original, Some(&self.to_tag), &self.user_agent);
+        self.transaction.respond(response).await.map_err(|_| Over)
+    }
+
+    /// Carries out what is queued.
+    async fn obey(&mut self, progress: &mut Progress, observer: &impl InviteObserver) -> Result<(), Over> {
+        while let Ok(command) = self.commands.try_recv() {
+            let (response, done) = match command {
+                Command::Respond(response, done) => (response, done),
+                Command::Abandon => return Err(Over),
+                Command::Terminate if matches!(progress, Progress::Open) => {
+                    *progress = Progress::Refused;
+                    observer.cancelled();
+                    self.respond_terminated().await?;
+                    continue;
+                }
+                Command::Terminate => continue,
+            };
+            if !matches!(progress, Progress::Open) {
+                let _ = done.send(Err(SipError::Ended("the INVITE has its final answer".to_owned())));
+                continue;
+            }
+            let code = response.status_code.code();
+            let sent = self.transaction.respond(*response).await;
+            let failed = sent.is_err();
+            let _ =
+                done.send(sent.map_err(|error| SipError::Send { method: "INVITE".to_owned(), why: error.to_string() }));
+            if code >= 200 {
+                if failed {
+                    return Err(Over);
+                }
+                *progress = if code < 300 { Progress::Accepted } else { Progress::Refused };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The task has nothing more to do for this INVITE.
+struct Over;
+
+#[derive(Clone, Copy)]
+enum Progress {
+    /// No final answer yet.
+    Open,
+    /// 2xx sent, ACK awaited.
+    Accepted,
+    Acknowledged,
+    /// Final answer 3xx to 6xx.
+    Refused,
+}

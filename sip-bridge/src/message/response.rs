@@ -1,0 +1,116 @@
+//! Building responses (RFC 3261 8.2.6).
+//! Not here: which response a request deserves.
+
+use super::headers::{self, one_line, plain, quoted};
+use crate::Rejection;
+use rsipstack::sip::{ContentLength, Header, HeadersExt, Request, Response, StatusCode, To, Version};
+use std::time::Duration;
+
+/// A response in the making.
+pub(crate) struct Reply {
+    pub code: u16,
+    pub reason: Option<String>,
+    pub headers: Vec<Header>,
+    pub body: Option<(&'static str, Vec<u8>)>,
+}
+
+impl Reply {
+    pub fn new(code: u16) -> Self {
+        Self { code, reason: None, headers: Vec::new(), body: None }
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push(plain(name, value));
+        self
+    }
+
+    /// Whole seconds, rounded up (RFC 3261 20.33).
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.header("Retry-After", seconds.to_string())
+    }
+
+    pub fn sdp(mut self, sdp: String) -> Self {
+        self.body = Some(("application/sdp", sdp.into_bytes()));
+        self
+    }
+
+    /// 420, naming what is not understood (RFC 3261 8.2.2.3).
+    pub fn bad_extension(unsupported: &[String]) -> Self {
+        Self::new(420).header("Unsupported", unsupported.join(", "))
+    }
+
+    /// 405; Allow says what would have been right and is in every response anyway.
+    pub fn method_not_allowed() -> Self {
+        Self::new(405)
+    }
+
+    /// 415, naming the one body type we read.
+    pub fn unsupported_media_type() -> Self {
+        Self::new(415).header("Accept", "application/sdp")
+    }
+
+    /// `agent` is the host and port of Warning's warn-agent.
+    pub fn rejection(why: &Rejection, agent: &str) -> Self {
+        let code = if (400..=699).contains(&why.code) { why.code } else { 500 };
+        let mut reply = Self::new(code);
+        reply.reason = why.reason.as_deref().map(one_line);
+        if let Some(wait) = why.retry_after {
+            reply = reply.retry_after(wait);
+        }
+        if let Some((code, text)) = &why.warning {
+            let code = if (300..=399).contains(code) { *code } else { 399 };
+            reply = reply.header("Warning", format!("{code} {agent} {}", quoted(text)));
+        }
+        reply
+    }
+
+    /// The message. `to_tag` is added where the request had none; 100 never carries one.
+    pub fn build(self, request: &Request, to_tag: Option<&str>, user_agent: &str) -> Response {
+        let mut headers = request.headers.clone();
+        // A response that makes a dialog repeats the route (RFC 3261 12.1.1).
+        let makes_dialog = self.code > 100 && self.code < 300;
+        headers.retain(|h| match h {
+            Header::Via(_) | Header::From(_) | Header::To(_) | Header::CallId(_) | Header::CSeq(_) => true,
+            Header::RecordRoute(_) => makes_dialog,
+            Header::Timestamp(_) => self.code == 100,
+            _ => false,
+        });
+        if self.code > 100
+            && let Some(tag) = to_tag
+            && let Ok(to) = request.to_header()
+            && super::address::Address::parse(to.value()).is_none_or(|to| to.tag().is_none())
+        {
+            let tagged = format!("{};tag={tag}", to.value().trim());
+            for header in headers.iter_mut() {
+                if matches!(header, Header::To(_)) {
+                    *header = Header::To(To::new(tagged.clone()));
+                }
+            }
+        }
+        headers.extend(self.headers);
+        if self.code > 100 {
+            headers.push(plain("Allow", headers::ALLOW));
+            headers.push(plain("Supported", headers::SUPPORTED.join(", ")));
+        }
+        headers.push(plain("User-Agent", user_agent));
+        let (content_type, body) = match self.body {
+            Some((content_type, body)) => (Some(content_type), body),
+            None => (None, Vec::new()),
+        };
+        if let Some(content_type) = content_type {
+            headers.push(plain("Content-Type", content_type));
+        }
+        headers.push(Header::ContentLength(ContentLength::new(body.len().to_string())));
+        Response { status_code: status(self.code, self.reason), wire_reason: None, version: Version::V2, headers, body }
+    }
+}
+
+/// The stack writes its own phrase for the codes it knows; another phrase takes its catch-all variant.
+/// Only final codes may do so: it takes an unknown 1xx or 2xx for a final refusal.
+fn status(code: u16, reason: Option<String>) -> StatusCode {
+    match reason {
+        Some(reason) if code >= 300 && !reason.is_empty() => StatusCode::Other(code, reason),
+        _ => StatusCode::from(code),
+    }
+}

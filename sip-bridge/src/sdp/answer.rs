@@ -1,0 +1,45 @@
+//! Answering an offer, and reading the answer to ours (RFC 3264 6, 7).
+//! Not here: what is chosen (`select`).
+
+use super::offer::{audio_lines, codec_line, session_lines, telephone_event_lines};
+use super::{Local, Negotiated, SdpError, parser, select};
+use std::fmt::Write as _;
+
+/// Our answer to `offer`, and what it agrees on.
+///
+/// The first audio section with a codec of ours is taken, in the offerer's order of preference; the others are
+/// answered with port 0, in their places. An error turns into the fitting [`crate::Rejection`] with `into()`.
+pub fn answer(offer: &str, local: &Local) -> Result<(Negotiated, String), SdpError> {
+    let description = parser::parse(offer)?;
+    let (chosen, negotiated) = select::choose(&description, local)?;
+    let mut text = session_lines(local, description.time.as_deref().unwrap_or("0 0"));
+    for (place, media) in description.media.iter().enumerate() {
+        if place != chosen {
+            let formats = if media.formats.is_empty() { "0".to_owned() } else { media.formats.join(" ") };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "m={} 0 {} {formats}\r\n", media.kind, media.proto);
+            continue;
+        }
+        let Negotiated { codec, payload_type, telephone_event, rtcp_mux, direction, .. } = negotiated;
+        let _ = write!(text, "m=audio {} {} {payload_type}", local.port, media.proto);
+        if let Some(event) = telephone_event {
+            let _ = write!(text, " {event}");
+        }
+        text.push_str("\r\n");
+        text.push_str(&codec_line(codec, payload_type));
+        if let Some(event) = telephone_event {
+            text.push_str(&telephone_event_lines(event));
+        }
+        text.push_str(&audio_lines(rtcp_mux, direction));
+    }
+    Ok((negotiated, text))
+}
+
+/// What the other side made of our offer.
+pub fn accept_answer(answer: &str, local: &Local) -> Result<Negotiated, SdpError> {
+    let description = parser::parse(answer)?;
+    match description.media.first() {
+        Some(media) if media.port == 0 => Err(SdpError::Refused),
+        _ => select::choose(&description, local).map(|(_, negotiated)| negotiated),
+    }
+}

@@ -1,0 +1,131 @@
+//! Choosing from the other side's description: section, codec, addresses (RFC 3264 6, 7).
+//! Not here: the text of either side's description.
+
+use super::parser::{Address, Description, Media};
+use super::{Codec, Direction, Local, Negotiated, PTIME_MS, SdpError};
+use std::net::{IpAddr, SocketAddr};
+
+/// Longest packet length taken at its word, ms.
+const MAX_PTIME_MS: u32 = 200;
+
+/// Names in an error message; more are left out.
+const LISTED: usize = 12;
+
+/// The first audio section we can speak, by its place among all sections.
+pub(super) fn choose(description: &Description, local: &Local) -> Result<(usize, Negotiated), SdpError> {
+    let mut first_refusal = None;
+    for (place, media) in description.media.iter().enumerate() {
+        if media.kind != "audio" || media.port == 0 {
+            continue;
+        }
+        match negotiate(media, local) {
+            Ok(negotiated) => return Ok((place, negotiated)),
+            Err(error) => {
+                first_refusal.get_or_insert(error);
+            }
+        }
+    }
+    Err(first_refusal.unwrap_or_else(|| SdpError::NoAudio {
+        offered: match description.media.as_slice() {
+            [] => "nothing".to_owned(),
+            media => list(media.iter().map(|m| format!("{}{}", m.kind, if m.port == 0 { " (disabled)" } else { "" }))),
+        },
+    }))
+}
+
+fn negotiate(media: &Media, local: &Local) -> Result<Negotiated, SdpError> {
+    if !["RTP/AVP", "RTP/AVPF"].iter().any(|known| media.proto.eq_ignore_ascii_case(known)) {
+        return Err(SdpError::Transport(media.proto.clone()));
+    }
+    let payload_types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
+    let (payload_type, codec) = payload_types
+        .clone()
+        .find_map(|pt| codec_of(media, pt).map(|codec| (pt, codec)))
+        .ok_or_else(|| SdpError::NoCodec { offered: offered_codecs(media) })?;
+    let telephone_event = payload_types.clone().find(|pt| {
+        media.rtpmaps.iter().any(|map| {
+            map.payload_type == *pt && map.name.eq_ignore_ascii_case("telephone-event") && map.clock_rate_hz == 8000
+        })
+    });
+    let address = reachable(media.address.as_ref(), local)?;
+    let rtcp_mux = media.rtcp_mux && local.rtcp_mux;
+    let remote_rtp = SocketAddr::new(address, media.port);
+    let remote_rtcp = match &media.rtcp {
+        _ if rtcp_mux => remote_rtp,
+        Some(rtcp) => {
+            let own = rtcp.address.as_ref().map(|own| reachable(Some(own), local)).transpose()?;
+            SocketAddr::new(own.unwrap_or(address), rtcp.port)
+        }
+        None => SocketAddr::new(address, media.port.saturating_add(1)),
+    };
+    // c=0.0.0.0 is the old way to hold (RFC 3264 8.4): nothing may be sent there.
+    let direction = media.direction.reversed();
+    let direction = if address.is_unspecified() { direction.without_sending() } else { direction };
+    Ok(Negotiated {
+        codec,
+        payload_type,
+        telephone_event,
+        ptime_ms: media.ptime_ms.filter(|ms| *ms <= MAX_PTIME_MS).unwrap_or(PTIME_MS),
+        remote_rtp,
+        remote_rtcp,
+        rtcp_mux,
+        direction,
+    })
+}
+
+/// What a payload type means here: its a=rtpmap, or the static assignment when there is none.
+fn codec_of(media: &Media, payload_type: u8) -> Option<Codec> {
+    match media.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
+        Some(map) => Codec::ALL.into_iter().find(|codec| {
+            map.name.eq_ignore_ascii_case(codec.name()) && map.clock_rate_hz == 8000 && map.channels == 1
+        }),
+        None => Codec::ALL.into_iter().find(|codec| codec.static_payload_type() == payload_type),
+    }
+}
+
+/// The address, if it is one and of our family: a socket of one family cannot reach the other.
+fn reachable(address: Option<&Address>, local: &Local) -> Result<IpAddr, SdpError> {
+    match address {
+        Some(Address::Ip(ip)) if ip.is_ipv4() == local.addr.is_ipv4() && !ip.is_multicast() => Ok(*ip),
+        Some(Address::Ip(ip)) => Err(SdpError::Address(ip.to_string())),
+        Some(Address::Other(text)) => Err(SdpError::Address(text.clone())),
+        None => Err(SdpError::Address("no c= line".to_owned())),
+    }
+}
+
+/// Codec names of a section, for a message to people.
+fn offered_codecs(media: &Media) -> String {
+    list(media.formats.iter().filter_map(|format| {
+        let payload_type = format.parse::<u8>().ok();
+        match media.rtpmaps.iter().find(|map| Some(map.payload_type) == payload_type) {
+            Some(map) if map.name.eq_ignore_ascii_case("telephone-event") => None,
+            Some(map) if map.clock_rate_hz == 8000 => Some(map.name.clone()),
+            Some(map) => Some(format!("{}/{}", map.name, map.clock_rate_hz)),
+            None => Some(payload_type.and_then(static_name).map_or_else(|| format!("payload {format}"), str::to_owned)),
+        }
+    }))
+}
+
+/// Names of RFC 3551 table 4 that telephones still offer without a=rtpmap.
+fn static_name(payload_type: u8) -> Option<&'static str> {
+    Some(match payload_type {
+        3 => "GSM",
+        4 => "G723",
+        7 => "LPC",
+        9 => "G722",
+        13 => "CN",
+        15 => "G728",
+        18 => "G729",
+        _ => return None,
+    })
+}
+
+fn list(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.take(LISTED).map(|name| name.chars().take(24).collect()).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Direction of our answer, as the attribute says it.
+pub(super) fn direction_line(direction: Direction) -> String {
+    format!("a={}\r\n", direction.attribute())
+}

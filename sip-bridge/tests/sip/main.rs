@@ -1,0 +1,13 @@
+//! Whole calls over loopback sockets: endpoint against endpoint, and against hand-written SIP.
+//! Not here: SDP and message parsing, which have unit tests beside them.
+
+mod bench;
+mod call_flows;
+mod dialog_requests;
+mod load;
+mod malformed;
+mod raw_phone;
+mod refusals;
+mod routes;
+mod through_kamailio;
+mod unfinished_calls;

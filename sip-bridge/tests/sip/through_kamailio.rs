@@ -1,0 +1,135 @@
+//! Calls through a real Kamailio with Record-Route and loose routing, every pairing of UDP and TCP.
+//! Not here: the configuration we deploy. Ignored unless asked for: `cargo test -- --ignored` with kamailio installed.
+
+use crate::bench::*;
+use sip_bridge::{DialogEnd, DialogEvent, OutgoingTarget};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A running proxy, ended when dropped.
+struct Kamailio {
+    process: Child,
+    address: SocketAddr,
+    config: PathBuf,
+}
+
+impl Kamailio {
+    async fn start(callee: SocketAddr, callee_transport: &str) -> Self {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let config = std::env::temp_dir().join(format!("sip-bridge-kamailio-{}.cfg", address.port()));
+        let text = format!(
+            r#"children=1
+tcp_children=2
+log_stderror=yes
+debug=1
+listen=udp:{address}
+listen=tcp:{address}
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
+modparam("rr", "enable_double_rr", 1)
+request_route {{
+    if (has_totag()) {{
+        if (loose_route()) {{ t_relay(); exit; }}
+        if (!is_method("ACK")) {{ sl_send_reply("404", "No Route"); }}
+        exit;
+    }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    record_route();
+    $du = "sip:{callee};transport={callee_transport}";
+    t_relay();
+}}
+"#
+        );
+        std::fs::write(&config, text).expect("written");
+        let process = Command::new("kamailio")
+            .args(["-DD", "-E", "-m", "32", "-f"])
+            .arg(&config)
+            .args(["-Y"])
+            .arg(std::env::temp_dir())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("kamailio is installed");
+        let kamailio = Self { process, address, config };
+        soon("kamailio listening", async {
+            while tokio::net::TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(T1).await;
+            }
+        })
+        .await;
+        kamailio
+    }
+}
+
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        // SIGTERM, so that it ends its children; SIGKILL would leave them.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.config);
+    }
+}
+
+async fn both_sides_hang_up(caller_tcp: bool, callee_tcp: bool) {
+    let (caller, mut callee) = (endpoint().await, endpoint().await);
+    let transport = if callee_tcp { "tcp" } else { "udp" };
+    let proxy = Kamailio::start(callee.handle().local_addr(), transport).await;
+    for caller_hangs_up in [true, false] {
+        let target = OutgoingTarget {
+            uri: "sip:reception@tandem.example".to_owned(),
+            via: Some(proxy.address),
+            ..target(proxy.address, caller_tcp)
+        };
+        let mut call = caller.handle().call(target, offer()).await.expect("sent");
+        let incoming = next_call(&mut callee).await;
+        assert_eq!(incoming.info.headers, [("X-Campaign".to_owned(), "spring".to_owned())]);
+        incoming.ring().await.expect("ringing");
+        let sdp = answer_to(&incoming);
+        let mut theirs = incoming.accept(sdp).await.expect("accepted");
+        let (mut ours, _) = answered(&mut call).await;
+        assert!(matches!(next_event(&mut theirs).await, DialogEvent::Confirmed { .. }));
+        let (here, there) = if caller_hangs_up { (&mut ours, &mut theirs) } else { (&mut theirs, &mut ours) };
+        soon("BYE", here.bye(None)).await.expect("BYE answered");
+        assert!(matches!(next_event(there).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
+    }
+    // And a call that is given up.
+    let target = OutgoingTarget { via: Some(proxy.address), ..target(proxy.address, caller_tcp) };
+    let mut call = caller.handle().call(target, offer()).await.expect("sent");
+    let incoming = next_call(&mut callee).await;
+    call.cancel().await;
+    soon("cancelled", incoming.cancelled()).await;
+    assert_eq!(failed(&mut call).await.0, 487);
+    drop(incoming);
+    nothing_left(&[caller.handle(), callee.handle()]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs kamailio"]
+async fn calls_go_through_kamailio_over_udp() {
+    both_sides_hang_up(false, false).await;
+}
+
+#[tokio::test]
+#[ignore = "needs kamailio"]
+async fn calls_go_through_kamailio_from_tcp_to_udp() {
+    both_sides_hang_up(true, false).await;
+}
+
+#[tokio::test]
+#[ignore = "needs kamailio"]
+async fn calls_go_through_kamailio_from_udp_to_tcp() {
+    both_sides_hang_up(false, true).await;
+}
+
+#[tokio::test]
+#[ignore = "needs kamailio"]
+async fn calls_go_through_kamailio_over_tcp() {
+    both_sides_hang_up(true, true).await;
+}
