@@ -1,0 +1,76 @@
+//! The node's HTTP: health, metrics, the calls it holds, and events as they happen.
+//! Read-only; what a node does is decided by its calls and its control plane.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use futures::{Stream, StreamExt};
+use serde::Serialize;
+use tokio_stream::wrappers::BroadcastStream;
+
+use crate::node::{LiveCall, Node, Status};
+
+/// `/health`: 200 while calls are taken, 503 while not.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    status: Status,
+    node: String,
+    version: &'static str,
+    active_calls: usize,
+    /// Seconds.
+    uptime: u64,
+}
+
+/// All routes.
+pub fn routes(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(metrics_page))
+        .route("/v1/calls", get(calls))
+        .route("/v1/events", get(events))
+        .with_state(node)
+}
+
+async fn health(State(node): State<Arc<Node>>) -> Response {
+    let status = node.status();
+    let code = if status == Status::Ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let health = Health {
+        status,
+        node: node.name().to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        active_calls: node.active_calls(),
+        uptime: node.uptime().as_secs(),
+    };
+    (code, Json(health)).into_response()
+}
+
+async fn metrics_page(State(node): State<Arc<Node>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics_page()).into_response()
+}
+
+async fn calls(State(node): State<Arc<Node>>) -> Json<Vec<LiveCall>> {
+    Json(node.live_calls())
+}
+
+/// Events of all calls from now on, one `data:` line of JSON each. A reader too slow to keep up is told how many
+/// it missed by an event named `missed`; the journal on disk has them.
+async fn events(State(node): State<Arc<Node>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = BroadcastStream::new(node.subscribe()).map(|event| {
+        Ok(match event {
+            Ok(event) => {
+                Event::default().json_data(&*event).unwrap_or_else(|e| Event::default().comment(e.to_string()))
+            }
+            Err(tokio_stream::wrappers::errors::BroadcastStreamRecvError::Lagged(missed)) => {
+                Event::default().event("missed").data(missed.to_string())
+            }
+        })
+    });
+    Sse::new(events).keep_alive(KeepAlive::default())
+}

@@ -1,0 +1,26 @@
+//! Pure audio for one call: G.711, jitter buffer, concealment, voice detection, DTMF, resampling, quality.
+//! No socket and no clock here; packets come parsed from `rtp` and time is handed in as `Moment`.
+
+pub mod dtmf;
+pub mod g711;
+pub mod playout;
+pub mod quality;
+pub mod resample;
+pub mod vad;
+
+mod conceal;
+mod jitter;
+mod pitch;
+mod reorder;
+mod sequence;
+mod stretch;
+
+#[cfg(test)]
+mod tests;
+
+/// Samples in one 20 ms frame at 8 kHz.
+pub const FRAME_SAMPLES: usize = 160;
+/// Sample rate of the telephone network, Hz.
+pub const SAMPLE_RATE_HZ: u32 = 8000;
+/// Length of one frame, ms.
+pub const FRAME_MS: u32 = 20;

@@ -1,0 +1,228 @@
+//! Is the caller speaking? An energy gate over a tracked noise floor, with a neural detector behind it.
+//! What speech means for the conversation (turns, barge-in) is decided in `call`.
+
+use super::FRAME_SAMPLES;
+use super::resample::Upsampler;
+use earshot::Detector;
+
+/// What one 20 ms frame holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Voice {
+    /// Somebody speaks.
+    pub voiced: bool,
+    /// RMS level, dB relative to digital overload; -96 for digital silence.
+    pub level_dbov: f32,
+}
+
+/// When a frame counts as voiced.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// The gate never opens below this level, dBov.
+    pub quietest_dbov: f32,
+    /// The gate opens this far above the noise floor, dB.
+    pub above_floor_db: f32,
+    /// The gate stays open this long after the last loud frame, 20 ms frames.
+    pub hang_frames: u32,
+    /// Detector score (0 to 1) from which speech begins.
+    pub voice_on: f32,
+    /// Detector score below which speech ends.
+    pub voice_off: f32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { quietest_dbov: -55.0, above_floor_db: 6.0, hang_frames: 10, voice_on: 0.5, voice_off: 0.35 }
+    }
+}
+
+/// Earshot's window: 16 ms at 16 kHz.
+const WINDOW: usize = 256;
+/// 20 ms at 16 kHz.
+const UPSAMPLED: usize = 2 * FRAME_SAMPLES;
+/// Frames from before the gate opened that warm the detector up. With three, quiet speech is seen 20 ms later.
+const WARM_UP: usize = 6;
+
+/// Frames over which a level that does not move at all is a tone (ringback, busy, a key), and how little that is, dB.
+/// Earshot alone takes tones for voice.
+const TONE_FRAMES: usize = 5;
+const TONE_RANGE_DB: f32 = 0.3;
+
+/// One caller's voice detector. Fixed in size after construction.
+pub struct VoiceDetector {
+    thresholds: Thresholds,
+    floor: NoiseFloor,
+    detector: Box<Detector>,
+    upsampler: Upsampler,
+    /// 16 kHz samples that are not a whole window yet.
+    pending: [i16; WINDOW],
+    pending_length: usize,
+    /// The last frames while the gate was closed, oldest first.
+    before: [[i16; FRAME_SAMPLES]; WARM_UP],
+    /// Frames the gate stays open for.
+    open_for: u32,
+    /// Newest first, dBov.
+    levels: [f32; TONE_FRAMES],
+    voiced: bool,
+    score: f32,
+}
+
+impl VoiceDetector {
+    pub fn new() -> Self {
+        Self::with_thresholds(Thresholds::default())
+    }
+
+    pub fn with_thresholds(thresholds: Thresholds) -> Self {
+        Self {
+            thresholds,
+            floor: NoiseFloor::new(),
+            detector: Detector::default_boxed(),
+            upsampler: Upsampler::new(),
+            pending: [0; WINDOW],
+            pending_length: 0,
+            before: [[0; FRAME_SAMPLES]; WARM_UP],
+            open_for: 0,
+            levels: [SILENCE_DBOV; TONE_FRAMES],
+            voiced: false,
+            score: 0.0,
+        }
+    }
+
+    /// Takes the next 20 ms.
+    pub fn push(&mut self, frame: &[i16; FRAME_SAMPLES]) -> Voice {
+        let level_dbov = level_dbov(frame);
+        let opens_at = (self.floor.dbov() + self.thresholds.above_floor_db).max(self.thresholds.quietest_dbov);
+        let hang = if self.floor.is_known() { self.thresholds.hang_frames } else { HANG_AT_FIRST };
+        self.floor.follow(level_dbov);
+        self.levels.rotate_right(1);
+        self.levels[0] = level_dbov;
+        let was_open = self.open_for > 0;
+        if level_dbov >= opens_at {
+            self.open_for = hang;
+        } else {
+            self.open_for = self.open_for.saturating_sub(1);
+        }
+        if self.open_for == 0 {
+            self.voiced = false;
+            self.score = 0.0;
+            self.before.rotate_left(1);
+            self.before[WARM_UP - 1] = *frame;
+            return Voice { voiced: false, level_dbov };
+        }
+        if !was_open {
+            self.warm_up();
+        }
+        self.detect(frame);
+        let enough = if self.voiced { self.thresholds.voice_off } else { self.thresholds.voice_on };
+        self.voiced = self.score >= enough && !self.is_tone();
+        Voice { voiced: self.voiced, level_dbov }
+    }
+
+    /// Whether the energy gate is open: the detector runs only then.
+    pub fn gate_is_open(&self) -> bool {
+        self.open_for > 0
+    }
+
+    /// The tracked level of the line's own noise, dBov.
+    pub fn noise_floor_dbov(&self) -> f32 {
+        self.floor.dbov()
+    }
+
+    fn is_tone(&self) -> bool {
+        let highest = self.levels.iter().copied().fold(f32::MIN, f32::max);
+        let lowest = self.levels.iter().copied().fold(f32::MAX, f32::min);
+        highest - lowest < TONE_RANGE_DB
+    }
+
+    fn warm_up(&mut self) {
+        self.detector.reset();
+        self.pending_length = 0;
+        let before = self.before;
+        for frame in &before {
+            self.detect(frame);
+        }
+    }
+
+    /// Runs earshot over the windows that this frame completes, and keeps the last score.
+    fn detect(&mut self, frame: &[i16; FRAME_SAMPLES]) {
+        let mut samples = [0; UPSAMPLED];
+        self.upsampler.process(frame, &mut samples);
+        let mut rest: &[i16] = &samples;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(WINDOW - self.pending_length));
+            self.pending[self.pending_length..self.pending_length + now.len()].copy_from_slice(now);
+            self.pending_length += now.len();
+            rest = later;
+            if self.pending_length == WINDOW {
+                self.score = self.detector.predict_i16(&self.pending);
+                self.pending_length = 0;
+            }
+        }
+    }
+}
+
+impl Default for VoiceDetector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The quietest level of the last 1.5 to 2 s: speech has gaps shorter than that, noise has not.
+#[derive(Debug, Clone)]
+struct NoiseFloor {
+    /// Lowest level of each half second, newest first, dBov.
+    lowest: [f32; 4],
+    frames: u32,
+}
+
+/// Frames in half a second.
+const HALF_SECOND: u32 = 25;
+/// So much must be heard before the floor is believed: 100 ms.
+const FIRST_FRAMES: u32 = 5;
+/// How long the gate stays open before that, frames.
+const HANG_AT_FIRST: u32 = 2;
+/// The floor is never taken to be lower than this, nor before anything was heard, dBov.
+const LOWEST_FLOOR: f32 = -70.0;
+
+impl NoiseFloor {
+    const fn new() -> Self {
+        Self { lowest: [f32::INFINITY; 4], frames: 0 }
+    }
+
+    fn follow(&mut self, level_dbov: f32) {
+        // Digital silence is a sender that says nothing, not a quiet line.
+        if level_dbov <= SILENCE_DBOV {
+            return;
+        }
+        if self.frames == HALF_SECOND {
+            self.frames = 0;
+            self.lowest.rotate_right(1);
+            self.lowest[0] = f32::INFINITY;
+        }
+        self.frames += 1;
+        self.lowest[0] = self.lowest[0].min(level_dbov);
+    }
+
+    fn is_known(&self) -> bool {
+        self.lowest[1].is_finite() || self.frames >= FIRST_FRAMES
+    }
+
+    fn dbov(&self) -> f32 {
+        if !self.is_known() {
+            return LOWEST_FLOOR;
+        }
+        self.lowest.iter().copied().fold(f32::INFINITY, f32::min).max(LOWEST_FLOOR)
+    }
+}
+
+/// What `level_dbov` gives for digital silence.
+pub const SILENCE_DBOV: f32 = -96.0;
+
+/// RMS level of samples, dB relative to digital overload; -96 for digital silence.
+pub fn level_dbov(samples: &[i16]) -> f32 {
+    let energy: i64 = samples.iter().map(|s| i64::from(*s) * i64::from(*s)).sum();
+    if energy == 0 || samples.is_empty() {
+        return SILENCE_DBOV;
+    }
+    let mean = energy as f32 / samples.len() as f32;
+    (10.0 * (mean / (32_768.0 * 32_768.0)).log10()).max(SILENCE_DBOV)
+}

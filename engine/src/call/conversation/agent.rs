@@ -1,0 +1,97 @@
+//! What the conversation does with what speech delivers: texts, sentences, audio, failures.
+//! Who serves it, and how, is `speech`'s business.
+
+use edge_protocol::{EndCause, EventKind, SpeechStage};
+
+use super::{Conversation, FAILURES_TO_GIVE_UP};
+use crate::call::history::UNCLEAR;
+use crate::call::outbox::Outbox;
+use crate::call::speech_link::{SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+use crate::clock::Moment;
+
+/// Voiced audio below which a turn without words is taken for a noise and not answered.
+const SHORTEST_SPEECH_MS: u32 = 300;
+
+impl Conversation {
+    /// Something came back from speech. What belongs to a turn or utterance that is over is ignored.
+    pub fn handle_speech(&mut self, now: Moment, event: SpeechEvent, out: &mut Outbox) {
+        match event {
+            SpeechEvent::Transcribed { turn, text } => self.transcribed(now, turn, text, out),
+            SpeechEvent::FirstToken { utterance } => {
+                if let Some(turn) = self.turn_answered_by(utterance) {
+                    turn.times.first_token.get_or_insert(now);
+                }
+            }
+            SpeechEvent::Sentence { utterance, text } => self.speaker.add_sentence(utterance, text),
+            SpeechEvent::Voice { utterance, audio } => {
+                if self.speaker.add_voice(utterance, audio)
+                    && let Some(turn) = self.turn_answered_by(utterance)
+                {
+                    turn.times.first_audio.get_or_insert(now);
+                }
+            }
+            SpeechEvent::Said { utterance, hang_up } => {
+                if self.turn_answered_by(utterance).is_some() {
+                    self.failures = 0;
+                }
+                self.speaker.complete(utterance, hang_up);
+            }
+            SpeechEvent::Failed { turn, utterance, stage, error } => {
+                let current = self.turn.as_ref().is_some_and(|t| Some(t.id) == turn)
+                    || (self.speaker.is_busy() && Some(self.utterances) == utterance);
+                if current {
+                    self.speech_failed(now, stage, error, out);
+                }
+            }
+        }
+    }
+
+    /// The caller's line of the current turn is known: ask for the answer.
+    pub(super) fn caller_line_known(&mut self, now: Moment, line: String, out: &mut Outbox) {
+        let messages = self.history.with_caller_line(&line);
+        let utterance = self.begin_utterance();
+        let Some(turn) = self.turn.as_mut() else { return };
+        turn.times.transcribed = Some(now);
+        turn.text.clone_from(&line);
+        turn.answer = Some(utterance);
+        out.event(now, EventKind::TurnTranscribed { turn: turn.id, text: line });
+        out.speech(SpeechCommand::Respond { turn: turn.id, utterance, law: self.law, messages });
+    }
+
+    /// A provider failed: say so, rather than nothing; after several in a row, end the call politely.
+    pub(super) fn speech_failed(&mut self, now: Moment, stage: SpeechStage, error: String, out: &mut Outbox) {
+        let turn = self.turn.as_ref().map_or(0, |t| t.id);
+        out.event(now, EventKind::SpeechFailed { turn, stage, error });
+        let was_prompt = self.prompt.is_some();
+        self.interrupt(now, out);
+        self.failures += 1;
+        if self.ending.is_some() {
+            self.schedule_hang_up(now);
+        } else if self.failures >= FAILURES_TO_GIVE_UP {
+            self.end_politely(now, EndCause::SpeechFailed, false, out);
+        } else if !was_prompt {
+            self.say(self.settings.fallback.clone(), out);
+        }
+    }
+
+    fn transcribed(&mut self, now: Moment, id: TurnId, text: String, out: &mut Outbox) {
+        let Some(turn) = self.turn.as_ref().filter(|t| t.id == id && t.answer.is_none()) else { return };
+        let voiced_ms = turn.heard.as_ref().map_or(0, |h| h.voiced_ms);
+        if !text.is_empty() {
+            self.caller_line_known(now, text, out);
+        } else if voiced_ms >= SHORTEST_SPEECH_MS || turn.barged_in {
+            self.caller_line_known(now, UNCLEAR.to_owned(), out);
+        } else {
+            self.turn = None;
+            self.quiet_since = now;
+            // A noise at pick-up must not cost the caller the greeting.
+            if self.history.is_empty() {
+                self.begin(out);
+            }
+        }
+    }
+
+    fn turn_answered_by(&mut self, utterance: UtteranceId) -> Option<&mut crate::call::turn::Turn> {
+        self.turn.as_mut().filter(|t| t.answer == Some(utterance))
+    }
+}

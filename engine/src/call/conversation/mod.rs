@@ -1,0 +1,223 @@
+//! The conversation of one call as a state machine: who speaks, what is asked of speech, when it is over.
+//! Frames and time go in; packets, sockets and providers are elsewhere.
+
+mod agent;
+mod caller;
+mod clockwork;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_protocol::{EndCause, EventKind};
+
+use super::history::History;
+use super::keys::Keys;
+use super::listener::Listener;
+use super::outbox::Outbox;
+use super::settings::AgentSettings;
+use super::speaker::{Heard, Speaker, Spoken};
+use super::speech_link::{SpeechCommand, TurnId, UtteranceId};
+use super::turn::Turn;
+use crate::audio::FRAME_SAMPLES;
+use crate::audio::g711::Law;
+use crate::clock::Moment;
+
+/// Provider failures in a row after which the agent gives up politely.
+const FAILURES_TO_GIVE_UP: u32 = 3;
+
+/// One call's conversation.
+#[derive(Debug)]
+pub struct Conversation {
+    settings: Arc<AgentSettings>,
+    law: Law,
+    history: History,
+    listener: Listener,
+    speaker: Speaker,
+    keys: Keys,
+    /// The turn being thought about or answered.
+    turn: Option<Turn>,
+    turns: TurnId,
+    /// The turn being collected cut the agent off.
+    barged_in: bool,
+    utterances: UtteranceId,
+    /// The fixed text being said, if the current utterance is not an answer.
+    prompt: Option<String>,
+    /// When the utterance at hand was begun, or last made a sound.
+    last_sound: Moment,
+    /// Since when nobody has spoken.
+    quiet_since: Moment,
+    silence_prompts_used: usize,
+    failures: u32,
+    ending: Option<Ending>,
+    started: Moment,
+}
+
+/// The agent is about to end the call.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    cause: EndCause,
+    /// When to hang up at the latest, whatever is still being said.
+    latest: Moment,
+    /// All was said; hang up then.
+    hang_up_at: Option<Moment>,
+}
+
+/// One 20 ms frame of the caller's side.
+#[derive(Debug, Clone, Copy)]
+pub struct CallerFrame<'a> {
+    /// Law-encoded audio.
+    pub audio: &'a [u8; FRAME_SAMPLES],
+    pub voiced: bool,
+    /// How long the frame lay in the jitter buffer: it arrived that much earlier.
+    pub delay: Duration,
+}
+
+// === impl Conversation ===
+
+impl Conversation {
+    pub fn new(settings: Arc<AgentSettings>, law: Law, started: Moment) -> Self {
+        Self {
+            law,
+            history: History::new(&settings.instructions),
+            listener: Listener::new(settings.endpointing, law.silence()),
+            speaker: Speaker::new(law),
+            keys: Keys::default(),
+            turn: None,
+            turns: 0,
+            barged_in: false,
+            utterances: 0,
+            prompt: None,
+            last_sound: started,
+            quiet_since: started,
+            silence_prompts_used: 0,
+            failures: 0,
+            ending: None,
+            started,
+            settings,
+        }
+    }
+
+    /// The call is up: greet the caller.
+    pub fn begin(&mut self, out: &mut Outbox) {
+        if !self.settings.greeting.is_empty() {
+            self.say(self.settings.greeting.clone(), out);
+        }
+    }
+
+    /// The next 20 ms: hears the caller's frame and fills the agent's. True if the agent's frame is voice.
+    pub fn tick(
+        &mut self,
+        now: Moment,
+        caller: CallerFrame<'_>,
+        agent: &mut [u8; FRAME_SAMPLES],
+        out: &mut Outbox,
+    ) -> bool {
+        self.hear(now, caller, out);
+        let spoken = self.speaker.next_frame(agent);
+        if spoken != Spoken::Silence || !self.speaker.is_busy() {
+            self.last_sound = now;
+        }
+        if spoken == (Spoken::Voice { first: true }) {
+            self.first_frame_sent(now, out);
+        }
+        if let Some(heard) = self.speaker.take_finished() {
+            self.utterance_over(now, heard, false, out);
+        }
+        self.keep_time(now, out);
+        spoken != Spoken::Silence
+    }
+
+    /// The next 20 ms of a call on hold: nobody hears anything, so nothing is said and no silence counts.
+    pub fn tick_on_hold(&mut self, now: Moment, out: &mut Outbox) {
+        self.quiet_since = now;
+        self.last_sound = now;
+        self.keep_end(now, out);
+    }
+
+    /// Turns the caller took.
+    pub fn turns(&self) -> TurnId {
+        self.turns
+    }
+
+    /// The call is over, whoever ended it: what was being said counts as far as it was heard.
+    pub fn end(&mut self, now: Moment, out: &mut Outbox) {
+        if self.turn.is_some() || self.speaker.is_busy() {
+            out.speech(SpeechCommand::Cancel);
+        }
+        self.interrupt(now, out);
+    }
+
+    /// Starts saying a fixed text in place of whatever was to be said.
+    fn say(&mut self, text: String, out: &mut Outbox) {
+        let utterance = self.begin_utterance();
+        self.prompt = Some(text.clone());
+        out.speech(SpeechCommand::Say { utterance, law: self.law, text });
+    }
+
+    fn begin_utterance(&mut self) -> UtteranceId {
+        self.utterances += 1;
+        self.speaker.begin(self.utterances);
+        self.prompt = None;
+        self.utterances
+    }
+
+    /// Falls silent and keeps account of what was heard. Nothing happens if nothing was under way.
+    fn interrupt(&mut self, now: Moment, out: &mut Outbox) {
+        if let Some(heard) = self.speaker.stop() {
+            self.utterance_over(now, heard, true, out);
+        } else if let Some(turn) = self.turn.take() {
+            self.commit_caller_line(turn);
+        }
+    }
+
+    /// Writes the caller's words into the history even though they got no answer.
+    fn commit_caller_line(&mut self, turn: Turn) {
+        if !turn.in_history && !turn.text.is_empty() {
+            self.history.caller_said(&turn.text);
+        }
+    }
+
+    fn first_frame_sent(&mut self, now: Moment, out: &mut Outbox) {
+        if let Some(prompt) = &self.prompt {
+            // Not always what was to be said: the recorded apology stands in for what cannot be spoken.
+            let text = self.speaker.first_sentence().unwrap_or(prompt).to_owned();
+            out.event(now, EventKind::PromptStarted { text });
+            return;
+        }
+        let Some(turn) = self.turn.as_mut().filter(|t| t.answer == Some(self.utterances)) else { return };
+        turn.times.first_packet = Some(now);
+        turn.in_history = true;
+        self.history.caller_said(&turn.text);
+        out.event(now, EventKind::AnswerStarted { turn: turn.id });
+    }
+
+    fn utterance_over(&mut self, now: Moment, heard: Heard, interrupted: bool, out: &mut Outbox) {
+        self.quiet_since = now;
+        if self.prompt.take().is_some() {
+            self.history.agent_was_heard(&heard.heard_text);
+        } else if let Some(turn) = self.turn.take() {
+            self.answer_over(now, turn, &heard, interrupted, out);
+        }
+        if heard.hang_up && !interrupted {
+            self.end_politely(now, EndCause::AgentHungUp, heard.heard_ms > 0, out);
+        }
+        self.schedule_hang_up(now);
+    }
+
+    fn answer_over(&mut self, now: Moment, turn: Turn, heard: &Heard, interrupted: bool, out: &mut Outbox) {
+        out.event(
+            now,
+            EventKind::TurnCompleted {
+                turn: turn.id,
+                caller_text: turn.text.clone(),
+                agent_text: heard.text.clone(),
+                heard_text: heard.heard_text.clone(),
+                heard_ms: heard.heard_ms,
+                interrupted,
+                latency: turn.times.latency(),
+            },
+        );
+        self.commit_caller_line(turn);
+        self.history.agent_was_heard(&heard.heard_text);
+    }
+}

@@ -1,0 +1,60 @@
+//! The conversation so far, as it is told to the language model: what was said and what was really heard.
+//! Who speaks next is not decided here.
+
+use super::speech_link::{ChatMessage, Role};
+
+/// The caller's line when speech was heard but no words could be made out.
+pub const UNCLEAR: &str = "[unclear]";
+
+/// Lines kept; older ones are dropped in pairs, so that a long call's requests stay bounded.
+const MOST_LINES: usize = 60;
+
+/// What models are told about the marks in the caller's lines, after the agent's own instructions.
+const MARKS: &str = "You are on the telephone: answer in one to three short spoken sentences, no lists, no markup. \
+    A caller's line [unclear] is speech that could not be made out: ask again, politely. \
+    [pressed 12#] are keys the caller pressed. When the conversation is over, say goodbye and call hang_up.";
+
+/// Lines of one call, oldest first, behind the agent's instructions.
+#[derive(Debug, Clone)]
+pub struct History {
+    system: String,
+    lines: Vec<ChatMessage>,
+}
+
+// === impl History ===
+
+impl History {
+    pub fn new(instructions: &str) -> Self {
+        Self { system: format!("{instructions}\n\n{MARKS}").trim_start().to_owned(), lines: Vec::new() }
+    }
+
+    pub fn caller_said(&mut self, text: &str) {
+        self.push(Role::User, text);
+    }
+
+    /// What the caller heard of an answer or prompt; nothing heard leaves no line.
+    pub fn agent_was_heard(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.push(Role::Assistant, text);
+        }
+    }
+
+    /// Nobody has said anything yet.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// All lines with `next` as the caller's newest.
+    pub fn with_caller_line(&self, next: &str) -> Vec<ChatMessage> {
+        let system = ChatMessage { role: Role::System, text: self.system.clone() };
+        let newest = ChatMessage { role: Role::User, text: next.to_owned() };
+        std::iter::once(system).chain(self.lines.iter().cloned()).chain(std::iter::once(newest)).collect()
+    }
+
+    fn push(&mut self, role: Role, text: &str) {
+        if self.lines.len() >= MOST_LINES {
+            self.lines.drain(..2);
+        }
+        self.lines.push(ChatMessage { role, text: text.to_owned() });
+    }
+}

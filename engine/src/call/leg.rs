@@ -1,0 +1,144 @@
+//! One media leg: RTP and RTCP in and out for one negotiated stream (RFC 3550), as pure state.
+//! Bytes come and go here; sockets are the transport's, and what is said over the leg is the conversation's.
+
+mod receive;
+mod send;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use edge_protocol::MediaQuality;
+
+pub use receive::LegInput;
+pub use send::{MAX_PACKET_BYTES, Transmit};
+
+use super::media::MediaSession;
+use crate::audio::playout::Frame;
+use crate::audio::{FRAME_SAMPLES, dtmf, quality};
+use crate::clock::Moment;
+use receive::Receiving;
+use send::Sending;
+
+/// Random beginnings of a stream, handed in so that a call is reproducible (RFC 3550 section 5.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSeed {
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub timestamp: u32,
+    /// Canonical name in SDES (RFC 3550 section 6.5.1); no user or host name.
+    pub cname: String,
+    /// Wall-clock time of the call's start, milliseconds since the Unix epoch; for sender reports.
+    pub started_at_ms: u64,
+}
+
+/// One leg's media.
+pub struct Leg {
+    session: MediaSession,
+    receiving: Receiving,
+    sending: Sending,
+}
+
+// === impl Leg ===
+
+impl Leg {
+    pub fn new(session: MediaSession, seed: StreamSeed, now: Moment) -> Self {
+        Self { receiving: Receiving::new(&session, now), sending: Sending::new(seed, now), session }
+    }
+
+    pub fn session(&self) -> &MediaSession {
+        &self.session
+    }
+
+    /// A datagram that is no RTCP arrived at the leg's socket.
+    pub fn handle_rtp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) -> LegInput {
+        self.receiving.handle_rtp(now, from, datagram, &self.session)
+    }
+
+    /// An RTCP datagram arrived at the leg's socket.
+    pub fn handle_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) {
+        let ours = (self.sending.ssrc, self.sending.ntp(now));
+        self.receiving.handle_rtcp(now, from, datagram, &self.session, ours);
+    }
+
+    /// The next 20 ms of the other side's audio.
+    pub fn next_frame(&mut self, now: Moment, out: &mut [i16; FRAME_SAMPLES]) -> Frame {
+        self.receiving.playout.next_frame(now, out)
+    }
+
+    /// A key that was pressed and whose end was lost; to be asked once every 20 ms.
+    pub fn key_released(&mut self) -> Option<Key> {
+        self.receiving.key_released()
+    }
+
+    /// Sends the next 20 ms. The packet is in `packet` when one is due.
+    pub fn send_frame(
+        &mut self,
+        frame: &[u8; FRAME_SAMPLES],
+        voice: bool,
+        packet: &mut [u8; MAX_PACKET_BYTES],
+    ) -> Option<Transmit> {
+        let to = self.receiving.rtp_lock.destination();
+        self.sending.send_frame(frame, voice, &self.session, to, packet)
+    }
+
+    /// Sends a sender or receiver report when one is due.
+    pub fn send_report(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        if !self.sending.report_is_due(now) {
+            return None;
+        }
+        let to = self.receiving.rtcp_destination(&self.session)?;
+        let block = self.receiving.report_block(now);
+        self.sending.send_report(now, block, false, to, packet)
+    }
+
+    /// Sends the last report, which says goodbye (RFC 3550 section 6.6).
+    pub fn send_bye(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let to = self.receiving.rtcp_destination(&self.session)?;
+        let block = self.receiving.report_block(now);
+        self.sending.send_report(now, block, true, to, packet)
+    }
+
+    /// The session was changed by a new offer and answer.
+    pub fn change(&mut self, now: Moment, session: MediaSession) {
+        self.receiving.change(now, &self.session, &session);
+        self.session = session;
+    }
+
+    /// Time since the last valid packet; zero on hold, when many phones send nothing.
+    pub fn silent_for(&self, now: Moment) -> Duration {
+        if self.session.on_hold() { Duration::ZERO } else { now.since(self.receiving.last_packet) }
+    }
+
+    /// How long audio lies in the jitter buffer now.
+    pub fn playout_delay(&self) -> Duration {
+        Duration::from_secs_f32((self.receiving.playout.stats().delay_ms / 1000.0).clamp(0.0, 1.0))
+    }
+
+    /// The source the leg is locked to, once a packet came.
+    pub fn learned_source(&self) -> Option<SocketAddr> {
+        self.receiving.rtp_lock.is_learned().then(|| self.receiving.rtp_lock.destination())
+    }
+
+    pub fn quality(&self) -> MediaQuality {
+        let stats = self.receiving.playout.stats();
+        let received = self.receiving.packets_received;
+        let lost = self.receiving.packets_lost();
+        // A packet that came too late was lost to the ear.
+        let unheard = lost + stats.late;
+        let expected = received + lost;
+        let loss_percent = if expected == 0 { 0.0 } else { 100.0 * unheard as f32 / expected as f32 };
+        let round_trip_ms = self.receiving.round_trip.map_or(0.0, |rtt| rtt.as_secs_f32() * 1000.0);
+        let one_way_ms = round_trip_ms / 2.0 + stats.delay_ms;
+        MediaQuality {
+            packets_received: received,
+            packets_sent: self.sending.packets,
+            packets_lost: lost,
+            packets_ignored: self.receiving.packets_ignored,
+            jitter_ms: self.receiving.reception.jitter_ms(),
+            concealed_ms: stats.concealed_ms,
+            mos: quality::mos(loss_percent, one_way_ms),
+        }
+    }
+}
+
+/// A key the other side pressed.
+pub type Key = dtmf::Digit;

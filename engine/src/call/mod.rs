@@ -1,0 +1,231 @@
+//! One call as a pure state machine: packets, speech and time go in, packets, commands and facts come out.
+//! No socket, no clock and no async here; a shard, a test or a simulation drives it.
+
+mod conversation;
+mod history;
+mod keys;
+mod leg;
+mod listener;
+mod media;
+mod outbox;
+mod settings;
+mod source_lock;
+mod speaker;
+mod speech_link;
+mod turn;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality};
+
+pub use history::UNCLEAR;
+pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
+pub use media::MediaSession;
+pub use outbox::Wish;
+pub use settings::AgentSettings;
+pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+
+use crate::audio::FRAME_SAMPLES;
+use crate::audio::g711::Law;
+use crate::audio::vad::VoiceDetector;
+use crate::clock::Moment;
+use conversation::{CallerFrame, Conversation};
+use leg::{Leg, LegInput};
+use outbox::Outbox;
+
+/// Everything a call starts from.
+#[derive(Debug, Clone)]
+pub struct CallSetup {
+    /// Tandem's id of the call (UUIDv7).
+    pub call_id: String,
+    /// Wall-clock time of the start, milliseconds since the Unix epoch.
+    pub started_at_ms: u64,
+    pub facts: CallFacts,
+    pub session: MediaSession,
+    pub seed: StreamSeed,
+    pub agent: Arc<AgentSettings>,
+}
+
+/// What signalling knows of a call; it goes into `CallStarted` unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFacts {
+    pub direction: Direction,
+    pub from: String,
+    pub to: String,
+    pub sip_call_id: String,
+    pub node: String,
+    pub headers: Vec<(String, String)>,
+}
+
+/// One call, from the first packet to the last.
+pub struct Call {
+    leg: Leg,
+    voice: VoiceDetector,
+    conversation: Conversation,
+    out: Outbox,
+    agent: Arc<AgentSettings>,
+    started: Moment,
+    /// Law of everything inside the call, as it began; the leg's own may change with a new offer.
+    law: Law,
+    /// The 20 ms heard and said in the last tick, law-encoded: what a recording takes.
+    caller_frame: [u8; FRAME_SAMPLES],
+    agent_frame: [u8; FRAME_SAMPLES],
+    ended: bool,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// A call that was just answered; its greeting is on its way.
+    pub fn new(now: Moment, setup: CallSetup) -> Self {
+        let law = setup.session.law;
+        let mut call = Self {
+            voice: VoiceDetector::new(),
+            conversation: Conversation::new(setup.agent.clone(), law, now),
+            out: Outbox::new(setup.call_id, setup.started_at_ms, now),
+            agent: setup.agent,
+            started: now,
+            law,
+            caller_frame: [law.silence(); FRAME_SAMPLES],
+            agent_frame: [law.silence(); FRAME_SAMPLES],
+            ended: false,
+            leg: Leg::new(setup.session, setup.seed, now),
+        };
+        let started = EventKind::CallStarted {
+            direction: setup.facts.direction,
+            from: setup.facts.from,
+            to: setup.facts.to,
+            sip_call_id: setup.facts.sip_call_id,
+            codec: call.leg.session().codec_name().to_owned(),
+            agent: call.agent.name.clone(),
+            node: setup.facts.node,
+            headers: setup.facts.headers,
+        };
+        call.out.event(now, started);
+        call.conversation.begin(&mut call.out);
+        call
+    }
+
+    /// An RTP datagram arrived for this call. False if it was not the other side's.
+    pub fn handle_rtp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) -> bool {
+        match self.leg.handle_rtp(now, from, datagram) {
+            LegInput::Ignored => return false,
+            LegInput::Key(key) => self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out),
+            LegInput::SsrcChanged(ssrc) => self.out.event(now, EventKind::SsrcChanged { ssrc }),
+            LegInput::Taken => {}
+        }
+        true
+    }
+
+    /// An RTCP datagram arrived for this call.
+    pub fn handle_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) {
+        self.leg.handle_rtcp(now, from, datagram);
+    }
+
+    /// Speech has something for this call.
+    pub fn handle_speech(&mut self, now: Moment, event: SpeechEvent) {
+        if !self.ended {
+            self.conversation.handle_speech(now, event, &mut self.out);
+        }
+    }
+
+    /// The media session was changed by a new offer and answer.
+    pub fn change_media(&mut self, now: Moment, session: MediaSession) {
+        let (codec, on_hold) = (session.codec_name().to_owned(), session.on_hold());
+        self.leg.change(now, session);
+        self.out.event(now, EventKind::MediaChanged { codec, on_hold });
+    }
+
+    /// One 20 ms slot: hears a frame, says a frame. The packet is in `packet` when one is to be sent.
+    pub fn tick(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let law = self.law;
+        if let Some(key) = self.leg.key_released() {
+            self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out);
+        }
+        let mut pcm = [0_i16; FRAME_SAMPLES];
+        self.leg.next_frame(now, &mut pcm);
+        law.encode_into(&pcm, &mut self.caller_frame);
+        let speaks = if self.leg.session().on_hold() {
+            self.agent_frame.fill(law.silence());
+            self.conversation.tick_on_hold(now, &mut self.out);
+            false
+        } else {
+            let voiced = self.voice.push(&pcm).voiced;
+            let caller = CallerFrame { audio: &self.caller_frame, voiced, delay: self.leg.playout_delay() };
+            self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
+        };
+        if self.leg.silent_for(now) >= self.agent.rtp_timeout {
+            self.out.hang_up(EndCause::RtpTimeout);
+        }
+        let leg_law = self.leg.session().law;
+        if leg_law == law {
+            return self.leg.send_frame(&self.agent_frame, speaks, packet);
+        }
+        let transcoded = self.agent_frame.map(|byte| leg_law.encode(law.decode(byte)));
+        self.leg.send_frame(&transcoded, speaks, packet)
+    }
+
+    /// An RTCP report, when one is due.
+    pub fn send_report(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        self.leg.send_report(now, packet)
+    }
+
+    /// The dialog is over. The RTCP BYE to be sent is in `packet`; nothing more is sent after it.
+    pub fn end(&mut self, now: Moment, cause: EndCause, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        self.conversation.end(now, &mut self.out);
+        let ended = EventKind::CallEnded {
+            cause,
+            duration_ms: now.millis_since(self.started),
+            turns: self.conversation.turns(),
+            quality: self.quality(),
+        };
+        self.out.event(now, ended);
+        self.leg.send_bye(now, packet)
+    }
+
+    /// The next thing the call wants done.
+    pub fn pop_wish(&mut self) -> Option<Wish> {
+        self.out.pop_wish()
+    }
+
+    /// There are facts to be journalled; they stay with the call until they are taken.
+    pub fn has_fact(&self) -> bool {
+        self.out.has_fact()
+    }
+
+    pub fn pop_fact(&mut self) -> Option<CallEvent> {
+        self.out.pop_fact()
+    }
+
+    /// The 20 ms heard from the caller and said by the agent in the last tick, law-encoded.
+    pub fn last_frames(&self) -> (&[u8; FRAME_SAMPLES], &[u8; FRAME_SAMPLES]) {
+        (&self.caller_frame, &self.agent_frame)
+    }
+
+    /// Law of `last_frames`, the same for the whole call.
+    pub fn law(&self) -> Law {
+        self.law
+    }
+
+    /// Number the call's next event takes.
+    pub fn next_seq(&self) -> u64 {
+        self.out.next_seq()
+    }
+
+    pub fn session(&self) -> &MediaSession {
+        self.leg.session()
+    }
+
+    /// The source media is taken from, once a packet came.
+    pub fn learned_source(&self) -> Option<SocketAddr> {
+        self.leg.learned_source()
+    }
+
+    pub fn quality(&self) -> MediaQuality {
+        self.leg.quality()
+    }
+}

@@ -1,0 +1,86 @@
+//! What a call wants done outside: commands to speech, facts for the journal, the end of the call.
+//! Only a queue with the call's event counter; who empties it is the shard (or a test).
+
+use std::collections::VecDeque;
+
+use edge_protocol::{CallEvent, EndCause, EventKind, VERSION};
+
+use super::speech_link::SpeechCommand;
+use crate::clock::Moment;
+
+/// One thing to be done outside the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    Speech(SpeechCommand),
+    /// End the dialog; the call is over once it is told so by `Call::end`.
+    HangUp(EndCause),
+}
+
+/// Wishes and facts, each in the order they came about. Two queues: facts that wait for a slow disk hold up no speech.
+#[derive(Debug)]
+pub struct Outbox {
+    call_id: String,
+    call_started_at_ms: u64,
+    started: Moment,
+    next_seq: u64,
+    hang_up_asked: bool,
+    wishes: VecDeque<Wish>,
+    facts: VecDeque<CallEvent>,
+}
+
+// === impl Outbox ===
+
+impl Outbox {
+    pub fn new(call_id: String, call_started_at_ms: u64, started: Moment) -> Self {
+        Self {
+            call_id,
+            call_started_at_ms,
+            started,
+            next_seq: 0,
+            hang_up_asked: false,
+            wishes: VecDeque::with_capacity(4),
+            facts: VecDeque::with_capacity(8),
+        }
+    }
+
+    pub fn event(&mut self, now: Moment, kind: EventKind) {
+        let event = CallEvent {
+            v: VERSION,
+            call_id: self.call_id.clone(),
+            seq: self.next_seq,
+            call_started_at_ms: self.call_started_at_ms,
+            at_ms: now.millis_since(self.started),
+            kind,
+        };
+        self.next_seq += 1;
+        self.facts.push_back(event);
+    }
+
+    pub fn speech(&mut self, command: SpeechCommand) {
+        self.wishes.push_back(Wish::Speech(command));
+    }
+
+    /// Asks for the end of the call; the first cause stands.
+    pub fn hang_up(&mut self, cause: EndCause) {
+        if !std::mem::replace(&mut self.hang_up_asked, true) {
+            self.wishes.push_back(Wish::HangUp(cause));
+        }
+    }
+
+    pub fn pop_wish(&mut self) -> Option<Wish> {
+        self.wishes.pop_front()
+    }
+
+    pub fn has_fact(&self) -> bool {
+        !self.facts.is_empty()
+    }
+
+    pub fn pop_fact(&mut self) -> Option<CallEvent> {
+        self.facts.pop_front()
+    }
+
+    /// Number of the next event; `RecordingReady` takes it up where the call ends.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+}

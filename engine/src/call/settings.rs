@@ -1,0 +1,45 @@
+//! How the agent of one call behaves: what it says unasked, and the times it keeps.
+//! Where these settings come from (a file, the edge) is `control`'s business.
+
+use std::time::Duration;
+
+/// The agent as a call needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSettings {
+    pub name: String,
+    /// The system prompt for the language model.
+    pub instructions: String,
+    /// Said first; empty: the caller speaks first.
+    pub greeting: String,
+    /// Said one after the other into the caller's silence; after the last one the call ends.
+    pub silence_prompts: Vec<String>,
+    /// Said before the agent ends the call by itself.
+    pub goodbye: String,
+    /// Said when a provider fails.
+    pub fallback: String,
+    /// Silence after which a silence prompt is said.
+    pub silence_after: Duration,
+    /// Silence that ends the caller's turn.
+    pub endpointing: Duration,
+    /// Longest call; the agent says goodbye then.
+    pub max_call: Duration,
+    /// The call ends when no RTP came for so long.
+    pub rtp_timeout: Duration,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self {
+            name: "agent".to_owned(),
+            instructions: String::new(),
+            greeting: String::new(),
+            silence_prompts: Vec::new(),
+            goodbye: "Goodbye.".to_owned(),
+            fallback: "Sorry, something went wrong on our side. Could you say that again?".to_owned(),
+            silence_after: Duration::from_secs(8),
+            endpointing: Duration::from_millis(500),
+            max_call: Duration::from_secs(300),
+            rtp_timeout: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The agent's voice on one call: audio queued in order, taken 20 ms at a time, and what of it was heard.
+//! Where the audio comes from and when to stop is not decided here.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+use super::speech_link::UtteranceId;
+use crate::audio::FRAME_SAMPLES;
+use crate::audio::g711::Law;
+
+/// Bytes that must be queued before a voice that ran dry goes on (60 ms): one gap instead of many.
+const RESUME_BYTES: usize = 3 * FRAME_SAMPLES;
+
+/// Samples over which a voice that is cut off fades, so that the cut does not click (10 ms).
+const FADE_SAMPLES: usize = FRAME_SAMPLES / 2;
+
+/// Audio of one letter of text at an ordinary pace: 14 letters a second.
+const BYTES_PER_LETTER: usize = 8000 / 14;
+
+/// What went into one outgoing frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoken {
+    /// The agent's voice. `first`: the first frame of its utterance.
+    Voice { first: bool },
+    /// Nothing to say.
+    Silence,
+}
+
+/// How an utterance stands when it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    pub utterance: UtteranceId,
+    /// All that was to be said, as far as it is known.
+    pub text: String,
+    /// What of it was played, to the word.
+    pub heard_text: String,
+    pub heard_ms: u64,
+    pub hang_up: bool,
+}
+
+/// Queue of the utterance being said. One at a time: a new one replaces the old.
+#[derive(Debug)]
+pub struct Speaker {
+    law: Law,
+    current: Option<Utterance>,
+    /// Audio of the current utterance that is still to be played.
+    queue: VecDeque<Bytes>,
+    queued_bytes: usize,
+    /// Ran dry in the middle; waits for [`RESUME_BYTES`].
+    starved: bool,
+    /// Tail of an utterance that was cut off, faded.
+    fade: Option<[u8; FRAME_SAMPLES]>,
+}
+
+#[derive(Debug)]
+struct Utterance {
+    id: UtteranceId,
+    sentences: Vec<Sentence>,
+    played_bytes: usize,
+    /// Nothing more will be queued.
+    complete: bool,
+    hang_up: bool,
+}
+
+#[derive(Debug)]
+struct Sentence {
+    text: String,
+    bytes: usize,
+}
+
+// === impl Speaker ===
+
+impl Speaker {
+    pub fn new(law: Law) -> Self {
+        Self { law, current: None, queue: VecDeque::with_capacity(16), queued_bytes: 0, starved: false, fade: None }
+    }
+
+    /// Makes room for a new utterance. What was left of the one before is dropped; `stop` it first to know.
+    pub fn begin(&mut self, id: UtteranceId) {
+        self.drop_queue();
+        self.current = Some(Utterance { id, sentences: Vec::new(), played_bytes: 0, complete: false, hang_up: false });
+    }
+
+    pub fn add_sentence(&mut self, id: UtteranceId, text: String) {
+        if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
+            current.sentences.push(Sentence { text, bytes: 0 });
+        }
+    }
+
+    /// Queues audio of the last sentence. False if it belongs to an utterance that is no longer said.
+    pub fn add_voice(&mut self, id: UtteranceId, audio: Bytes) -> bool {
+        let Some(current) = self.current.as_mut().filter(|u| u.id == id) else { return false };
+        if let Some(sentence) = current.sentences.last_mut() {
+            sentence.bytes += audio.len();
+        }
+        self.queued_bytes += audio.len();
+        if !audio.is_empty() {
+            self.queue.push_back(audio);
+        }
+        true
+    }
+
+    /// All of the utterance was queued.
+    pub fn complete(&mut self, id: UtteranceId, hang_up: bool) {
+        if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
+            current.complete = true;
+            current.hang_up = hang_up;
+        }
+    }
+
+    /// Fills the next 20 ms; silence where there is nothing to say.
+    pub fn next_frame(&mut self, out: &mut [u8; FRAME_SAMPLES]) -> Spoken {
+        if let Some(fade) = self.fade.take() {
+            *out = fade;
+            return Spoken::Voice { first: false };
+        }
+        let Some(current) = self.current.as_mut() else {
+            out.fill(self.law.silence());
+            return Spoken::Silence;
+        };
+        let enough = if self.starved { RESUME_BYTES } else { FRAME_SAMPLES };
+        if self.queued_bytes == 0 || (self.queued_bytes < enough && !current.complete) {
+            self.starved = current.played_bytes > 0;
+            out.fill(self.law.silence());
+            return Spoken::Silence;
+        }
+        self.starved = false;
+        let first = current.played_bytes == 0;
+        let mut filled = 0;
+        while let Some(chunk) = self.queue.front_mut() {
+            let n = chunk.len().min(FRAME_SAMPLES - filled);
+            out[filled..filled + n].copy_from_slice(&chunk[..n]);
+            chunk.advance(n);
+            filled += n;
+            if chunk.is_empty() {
+                self.queue.pop_front();
+            }
+            if filled == FRAME_SAMPLES {
+                break;
+            }
+        }
+        out[filled..].fill(self.law.silence());
+        self.queued_bytes -= filled;
+        current.played_bytes += filled;
+        Spoken::Voice { first }
+    }
+
+    /// The utterance whose last frame was played, once.
+    pub fn take_finished(&mut self) -> Option<Heard> {
+        let done = self.current.as_ref().is_some_and(|u| u.complete) && self.queued_bytes == 0;
+        done.then(|| self.end()).flatten()
+    }
+
+    /// Falls silent at once (within a faded frame). Tells what had been heard.
+    pub fn stop(&mut self) -> Option<Heard> {
+        if self.is_audible() && self.queued_bytes > 0 {
+            let mut frame = [self.law.silence(); FRAME_SAMPLES];
+            let played = self.current.as_ref().map_or(0, |u| u.played_bytes);
+            if matches!(self.next_frame(&mut frame), Spoken::Voice { .. }) {
+                self.fade = Some(fade_out(self.law, frame));
+            }
+            if let Some(current) = self.current.as_mut() {
+                current.played_bytes = played;
+            }
+        }
+        self.end()
+    }
+
+    /// An utterance was begun and is not over.
+    pub fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// The first sentence of the current utterance, once it is known.
+    pub fn first_sentence(&self) -> Option<&str> {
+        self.current.as_ref()?.sentences.first().map(|sentence| sentence.text.as_str())
+    }
+
+    /// The caller has heard some of the current utterance.
+    pub fn is_audible(&self) -> bool {
+        self.current.as_ref().is_some_and(|u| u.played_bytes > 0)
+    }
+
+    /// Milliseconds of the current utterance that were played.
+    pub fn heard_ms(&self) -> u64 {
+        self.current.as_ref().map_or(0, |u| u.played_bytes as u64 / 8)
+    }
+
+    fn end(&mut self) -> Option<Heard> {
+        self.drop_queue();
+        let current = self.current.take()?;
+        Some(Heard {
+            utterance: current.id,
+            text: joined(current.sentences.iter().map(|s| s.text.as_str())),
+            heard_text: heard_text(&current),
+            heard_ms: current.played_bytes as u64 / 8,
+            hang_up: current.hang_up,
+        })
+    }
+
+    fn drop_queue(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.starved = false;
+    }
+}
+
+/// Whole sentences as far as they were played, and of the one that was cut the words in proportion to its audio.
+fn heard_text(utterance: &Utterance) -> String {
+    let mut left = utterance.played_bytes;
+    let mut heard = Vec::new();
+    for (at, sentence) in utterance.sentences.iter().enumerate() {
+        if left == 0 {
+            break;
+        }
+        let whole = utterance.complete || at + 1 < utterance.sentences.len();
+        if whole && left >= sentence.bytes {
+            heard.push(sentence.text.as_str());
+            left -= sentence.bytes;
+            continue;
+        }
+        // While a sentence is still coming, its length is not known: take what such a text usually takes.
+        let expected = if whole { 0 } else { sentence.text.len() * BYTES_PER_LETTER };
+        let cut = sentence.text.len() * left / sentence.bytes.max(expected).max(1);
+        heard.push(whole_words(&sentence.text, cut));
+        break;
+    }
+    joined(heard.into_iter().filter(|s| !s.is_empty()))
+}
+
+/// The words of `text` that end at or before byte `cut`.
+fn whole_words(text: &str, cut: usize) -> &str {
+    if cut >= text.len() {
+        return text;
+    }
+    let end = text.char_indices().rfind(|&(at, c)| at <= cut && c.is_whitespace()).map_or(0, |(at, _)| at);
+    text.get(..end).unwrap_or("").trim_end()
+}
+
+fn joined<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+fn fade_out(law: Law, mut frame: [u8; FRAME_SAMPLES]) -> [u8; FRAME_SAMPLES] {
+    for (at, byte) in frame.iter_mut().enumerate() {
+        let gain = FADE_SAMPLES.saturating_sub(at) as i32;
+        let sample = i32::from(law.decode(*byte)) * gain / FADE_SAMPLES as i32;
+        *byte = law.encode(i16::try_from(sample).unwrap_or(0));
+    }
+    frame
+}

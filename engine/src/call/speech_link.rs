@@ -1,0 +1,58 @@
+//! What a call asks of speech and what comes back: plain messages, no provider, no channel.
+//! Audio crosses here law-encoded at 8 kHz, so that a tick only copies it.
+
+use bytes::Bytes;
+use edge_protocol::SpeechStage;
+
+use crate::audio::g711::Law;
+
+/// A caller's turn within a call, from 1.
+pub type TurnId = u32;
+
+/// Something the agent says as one piece: a prompt, or the answer to a turn. From 1 within a call.
+pub type UtteranceId = u32;
+
+/// Who said a line of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One line of the conversation as the language model sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatMessage {
+    pub role: Role,
+    pub text: String,
+}
+
+/// A call's wish to speech.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpeechCommand {
+    /// Turn the caller's audio into text; answered by `Transcribed` or `Failed`.
+    Transcribe { turn: TurnId, law: Law, audio: Bytes },
+    /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `Said`.
+    Respond { turn: TurnId, utterance: UtteranceId, law: Law, messages: Vec<ChatMessage> },
+    /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
+    Say { utterance: UtteranceId, law: Law, text: String },
+    /// Stop whatever is under way for this call; nothing more of it is wanted.
+    Cancel,
+}
+
+/// What speech has for a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpeechEvent {
+    /// The turn's text; empty if no words could be made out.
+    Transcribed { turn: TurnId, text: String },
+    /// The language model began to answer.
+    FirstToken { utterance: UtteranceId },
+    /// The next sentence's text; its `Voice` follows.
+    Sentence { utterance: UtteranceId, text: String },
+    /// More of the last sentence's audio, law-encoded, 8 kHz.
+    Voice { utterance: UtteranceId, audio: Bytes },
+    /// All of it was handed over. `hang_up`: the model wants the call ended after it.
+    Said { utterance: UtteranceId, hang_up: bool },
+    /// A stage failed; nothing more comes for the turn or utterance it belongs to.
+    Failed { turn: Option<TurnId>, utterance: Option<UtteranceId>, stage: SpeechStage, error: String },
+}

@@ -1,0 +1,238 @@
+//! The node's settings: defaults, then `tandem.toml`, then `TANDEM_*`, then flags; checked before anything starts.
+//! What an agent says and how it behaves is in its own file, which `control` reads.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
+/// `TANDEM_SPEECH__CHAT_MODEL` is `chat_model` of `[speech]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Name of the node in events and metrics.
+    pub node_name: String,
+    /// Address SIP is listened on, UDP and TCP.
+    pub sip: SocketAddr,
+    /// Address of `/health`, `/metrics` and `/v1`.
+    pub http: SocketAddr,
+    /// Address RTP is received on, as it stands in our SDP.
+    pub rtp_ip: IpAddr,
+    /// First and last RTP port, `20000-39999`.
+    pub rtp_ports: PortRange,
+    /// Media threads; 0: one for every two cores.
+    pub shards: u16,
+    /// Where journals, recordings and events are kept.
+    pub data: PathBuf,
+    /// The agent file.
+    pub agent: PathBuf,
+    /// Most calls at a time; more are refused with 503.
+    pub max_calls: usize,
+    /// How long calls may go on after SIGTERM, seconds.
+    pub drain_seconds: u64,
+    /// Record calls.
+    pub recording: bool,
+    pub speech: SpeechConfig,
+}
+
+/// Where the words come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpeechConfig {
+    /// Base URL of an OpenAI-compatible server, with `/v1`. Empty: OpenAI if there is a key, else offline.
+    pub base_url: String,
+    pub api_key: ApiKey,
+    pub transcription_model: String,
+    pub chat_model: String,
+    pub speech_model: String,
+    /// Voice of the synthesis; empty: the agent file's.
+    pub voice: String,
+    /// Address of the offline speech server that is started when neither a base URL nor a key is set.
+    pub offline: SocketAddr,
+}
+
+/// A key that does not show itself in logs or dumps.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ApiKey(pub String);
+
+/// First and last port, written `20000-39999`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PortRange(RangeInclusive<u16>);
+
+/// Why the settings cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("{}", in_one_line(.0))]
+    Read(Box<figment::Error>),
+    #[error("configuration file {} does not exist", .0.display())]
+    NoFile(PathBuf),
+    #[error("rtp_ports {ports:?} has room for no even port per media thread ({shards})")]
+    TooFewPorts { ports: RangeInclusive<u16>, shards: u16 },
+    #[error("speech.base_url {0:?} is not an http or https URL")]
+    BaseUrl(String),
+    #[error("max_calls is 0: the node would refuse every call")]
+    NoCalls,
+    #[error("{0} is the unspecified address: it stands in our SIP and SDP, so name one that callers can reach")]
+    Unspecified(&'static str),
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            node_name: "tandem-1".to_owned(),
+            sip: SocketAddr::from((Ipv4Addr::LOCALHOST, 5070)),
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            rtp_ip: Ipv4Addr::LOCALHOST.into(),
+            rtp_ports: PortRange(20000..=39999),
+            shards: 0,
+            data: PathBuf::from("var"),
+            agent: PathBuf::from("agents/reception.toml"),
+            max_calls: 1000,
+            drain_seconds: 300,
+            recording: true,
+            speech: SpeechConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings. `file` must exist if it is named; else `tandem.toml` is read if it is there.
+    /// `flags` are the settings given on the command line, by their names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key, its value and where it was set.
+    pub fn load(file: Option<&Path>, flags: &impl Serialize) -> Result<Self, ConfigError> {
+        if let Some(missing) = file.filter(|f| !f.is_file()) {
+            return Err(ConfigError::NoFile(missing.to_owned()));
+        }
+        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(file.unwrap_or(Path::new("tandem.toml"))))
+            .merge(Env::prefixed("TANDEM_").ignore(&["cache", "log", "bin"]).split("__"))
+            .merge(Serialized::globals(flags))
+            .extract()
+            .map_err(|e| ConfigError::Read(Box::new(e)))?;
+        config.speech.take_openai_environment();
+        config.check()
+    }
+
+    /// Ports of one of `shards` media threads: an equal part of the range, in order.
+    pub fn ports_of(&self, shard: u16, shards: u16) -> RangeInclusive<u16> {
+        let (first, last) = (u32::from(*self.rtp_ports.0.start()), u32::from(*self.rtp_ports.0.end()));
+        let part = ((last - first + 1) / u32::from(shards)) & !1;
+        let start = first + part * u32::from(shard);
+        let to_port = |port: u32| u16::try_from(port).unwrap_or(u16::MAX);
+        to_port(start)..=to_port(start + part.saturating_sub(1))
+    }
+
+    /// Media threads to start.
+    pub fn shard_count(&self) -> u16 {
+        if self.shards > 0 {
+            return self.shards;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        u16::try_from(cores.div_ceil(2)).unwrap_or(1)
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        let shards = self.shard_count();
+        if self.ports_of(0, shards).is_empty() || self.ports_of(0, shards).len() < 2 {
+            return Err(ConfigError::TooFewPorts { ports: self.rtp_ports.0, shards });
+        }
+        let url = &self.speech.base_url;
+        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(ConfigError::BaseUrl(url.clone()));
+        }
+        if self.max_calls == 0 {
+            return Err(ConfigError::NoCalls);
+        }
+        if self.sip.ip().is_unspecified() {
+            return Err(ConfigError::Unspecified("sip"));
+        }
+        if self.rtp_ip.is_unspecified() {
+            return Err(ConfigError::Unspecified("rtp_ip"));
+        }
+        Ok(self)
+    }
+}
+
+// === impl SpeechConfig ===
+
+impl Default for SpeechConfig {
+    fn default() -> Self {
+        Self {
+            base_url: String::new(),
+            api_key: ApiKey::default(),
+            transcription_model: "gpt-4o-mini-transcribe".to_owned(),
+            chat_model: "gpt-4o-mini".to_owned(),
+            speech_model: "gpt-4o-mini-tts".to_owned(),
+            voice: String::new(),
+            offline: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        }
+    }
+}
+
+impl SpeechConfig {
+    /// Neither a base URL nor a key: the node brings its own speech.
+    pub fn is_offline(&self) -> bool {
+        self.base_url.is_empty() && self.api_key.0.is_empty()
+    }
+
+    fn take_openai_environment(&mut self) {
+        let variable = |name| std::env::var(name).unwrap_or_default();
+        if self.api_key.0.is_empty() {
+            self.api_key = ApiKey(variable("OPENAI_API_KEY"));
+        }
+        if self.base_url.is_empty() {
+            self.base_url = variable("OPENAI_BASE_URL");
+        }
+    }
+}
+
+// === impl ApiKey ===
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "set" })
+    }
+}
+
+// === impl PortRange ===
+
+impl TryFrom<String> for PortRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let expected = || format!("{text:?} is no port range like \"20000-39999\"");
+        let (first, last) = text.split_once('-').ok_or_else(expected)?;
+        let port = |p: &str| p.trim().parse::<u16>().map_err(|_| expected());
+        let (first, last) = (port(first)?, port(last)?);
+        if first < 1024 || last <= first { Err(expected()) } else { Ok(Self(first..=last)) }
+    }
+}
+
+impl From<PortRange> for String {
+    fn from(range: PortRange) -> Self {
+        format!("{}-{}", range.0.start(), range.0.end())
+    }
+}
+
+/// The error without the drawing of the place in the file that TOML's errors come with; the place is named before it.
+fn in_one_line(error: &figment::Error) -> String {
+    let text = error.to_string().replace("\"default.", "\"");
+    let is_drawing = |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let lines: Vec<&str> = text.lines().filter(|line| !is_drawing(line)).map(str::trim).collect();
+    lines.join(" ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! An agent as the engine sees it: what it says, how it thinks, when it gives up. Read from a TOML file.
+//! The sections for offline speech in the same file belong to `speech::offline` and are skipped here.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::call::AgentSettings;
+
+/// A day: longer calls are a mistake in the file.
+const LONGEST_CALL_S: u32 = 24 * 3600;
+
+/// One agent: how it behaves in a call, and what the node needs to know besides.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "AgentToml")]
+pub struct AgentProfile {
+    /// What a call gets. Texts are spoken as they stand.
+    pub settings: Arc<AgentSettings>,
+    /// Voice of the speech provider; `None`: the configuration's.
+    pub voice: Option<String>,
+    /// Numbers or SIP user names this agent answers.
+    pub numbers: Vec<String>,
+}
+
+/// Why an agent file cannot be used.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    #[error("agent file {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    // TOML's own message is several lines: where, what, and what was expected.
+    #[error("agent file {}:\n{source}", path.display())]
+    Syntax { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("agent file {}: {key} = {value}: {reason}", path.display())]
+    Value { path: PathBuf, key: &'static str, value: String, reason: &'static str },
+}
+
+/// The file's keys; units are in their names, as TOML has no durations.
+#[derive(Debug, Deserialize)]
+struct AgentToml {
+    name: String,
+    instructions: String,
+    #[serde(default)]
+    greeting: String,
+    voice: Option<String>,
+    #[serde(default = "default_silence_prompts")]
+    silence_prompts: Vec<String>,
+    #[serde(default = "default_goodbye")]
+    goodbye: String,
+    #[serde(default = "default_fallback")]
+    fallback: String,
+    #[serde(default)]
+    numbers: Vec<String>,
+    #[serde(default = "default_max_call_s")]
+    max_call_s: u32,
+    #[serde(default = "default_silence_after_ms")]
+    silence_after_ms: u32,
+    #[serde(default = "default_endpointing_ms")]
+    endpointing_ms: u32,
+    #[serde(default = "default_rtp_timeout_s")]
+    rtp_timeout_s: u32,
+}
+
+fn default_silence_prompts() -> Vec<String> {
+    vec!["Are you still there?".to_owned(), "I cannot hear you. Please say something if you are there.".to_owned()]
+}
+
+fn default_goodbye() -> String {
+    "Thank you for calling. Goodbye.".to_owned()
+}
+
+fn default_fallback() -> String {
+    "I am sorry, something went wrong. Could you say that again?".to_owned()
+}
+
+fn default_max_call_s() -> u32 {
+    300
+}
+
+fn default_silence_after_ms() -> u32 {
+    8000
+}
+
+fn default_endpointing_ms() -> u32 {
+    600
+}
+
+fn default_rtp_timeout_s() -> u32 {
+    15
+}
+
+// === impl AgentProfile ===
+
+impl AgentProfile {
+    pub fn load(path: &Path) -> Result<Self, AgentError> {
+        let text = fs::read_to_string(path).map_err(|source| AgentError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads an agent from TOML; `path` is only for the error.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, AgentError> {
+        let agent: Self = toml::from_str(text)
+            .map_err(|source| AgentError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        agent.check(path)?;
+        Ok(agent)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), AgentError> {
+        let bad = |key, value: String, reason| Err(AgentError::Value { path: path.to_owned(), key, value, reason });
+        let agent = &self.settings;
+        let texts = [
+            ("name", &agent.name),
+            ("instructions", &agent.instructions),
+            ("goodbye", &agent.goodbye),
+            ("fallback", &agent.fallback),
+        ];
+        for (key, text) in texts {
+            if text.trim().is_empty() {
+                return bad(key, format!("{text:?}"), "must not be empty");
+            }
+        }
+        if agent.max_call.is_zero() || agent.max_call > Duration::from_secs(LONGEST_CALL_S.into()) {
+            return bad("max_call_s", agent.max_call.as_secs().to_string(), "must be 1 to 86400");
+        }
+        if !(1000..=120_000).contains(&agent.silence_after.as_millis()) {
+            return bad("silence_after_ms", agent.silence_after.as_millis().to_string(), "must be 1000 to 120000");
+        }
+        if !(100..=5000).contains(&agent.endpointing.as_millis()) {
+            return bad("endpointing_ms", agent.endpointing.as_millis().to_string(), "must be 100 to 5000");
+        }
+        if !(2..=3600).contains(&agent.rtp_timeout.as_secs()) {
+            return bad("rtp_timeout_s", agent.rtp_timeout.as_secs().to_string(), "must be 2 to 3600");
+        }
+        Ok(())
+    }
+
+    /// Everything the agent says unasked: worth synthesising before the first call.
+    pub fn fixed_texts(&self) -> Vec<String> {
+        let agent = &self.settings;
+        [&agent.fallback, &agent.greeting, &agent.goodbye].into_iter().chain(&agent.silence_prompts).cloned().collect()
+    }
+}
+
+impl From<AgentToml> for AgentProfile {
+    fn from(file: AgentToml) -> Self {
+        Self {
+            settings: Arc::new(AgentSettings {
+                name: file.name,
+                instructions: file.instructions,
+                greeting: file.greeting,
+                silence_prompts: file.silence_prompts,
+                goodbye: file.goodbye,
+                fallback: file.fallback,
+                max_call: Duration::from_secs(file.max_call_s.into()),
+                silence_after: Duration::from_millis(file.silence_after_ms.into()),
+                endpointing: Duration::from_millis(file.endpointing_ms.into()),
+                rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
+            }),
+            voice: file.voice,
+            numbers: file.numbers,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Who may call, which agent answers, and where facts go: the port `ControlPlane` and the embedded one.
+//! Calls, media and signalling know of it only through the port.
+
+mod agent;
+mod embedded;
+mod spool;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use edge_protocol::CallEvent;
+use futures::future::BoxFuture;
+use thiserror::Error;
+
+use crate::call::AgentSettings;
+
+pub use agent::{AgentError, AgentProfile};
+pub use embedded::{Embedded, EmbeddedError};
+pub use spool::{CallTail, EventSpool, Events, SpoolConfig, SpoolError, replay};
+
+/// What decides over calls and takes their facts.
+pub trait ControlPlane: Send + Sync {
+    /// May this call be answered, and by whom? Asked once, before the call is accepted.
+    fn authorise(&self, request: CallRequest) -> BoxFuture<'_, Decision>;
+
+    /// Takes a fact. Returns at once; the fact is on disk before anybody else is told of it.
+    fn publish(&self, event: CallEvent) -> Result<(), PublishError>;
+}
+
+/// A call that wants in, as its INVITE tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRequest {
+    /// Tandem's id of the call (UUIDv7).
+    pub call_id: String,
+    /// SIP `Call-ID` (RFC 3261 section 20.8).
+    pub sip_call_id: String,
+    /// SIP `From` URI.
+    pub from: String,
+    /// SIP `To` URI.
+    pub to: String,
+    /// Where the INVITE is addressed to; it, not `To`, names the number that is called (RFC 3261 section 8.1.1.1).
+    pub request_uri: String,
+    /// Where the INVITE came from.
+    pub source: SocketAddr,
+    /// Headers that sip-bridge passes through, in order.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The answer to [`ControlPlane::authorise`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The call may be answered, by this agent.
+    Accept(Arc<AgentSettings>),
+    Refuse(Refusal),
+}
+
+/// A call that is turned away: a SIP final response (RFC 3261 section 21).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// 400 to 699.
+    pub code: u16,
+    /// Reason phrase.
+    pub reason: String,
+}
+
+/// A fact that was not taken, and so is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PublishError {
+    #[error("the disk is so far behind that no more events can wait for it")]
+    Full,
+    #[error("the event spool is closed")]
+    Closed,
+}

@@ -1,0 +1,313 @@
+//! A running node: settings wired to shards, speech, signalling, control and HTTP; then drained and stopped.
+//! Each part's own work is elsewhere; here is only who is connected to whom, and in which order they end.
+
+mod admission;
+mod answer;
+mod facts;
+mod limits;
+mod live_calls;
+mod metrics;
+mod offline_child;
+mod speech;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use edge_protocol::CallEvent;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use sip_bridge::{Admission, Endpoint, EndpointConfig, EndpointHandle};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{broadcast, mpsc, watch};
+
+pub use live_calls::LiveCall;
+pub use offline_child::FAILED as OFFLINE_SPEECH_FAILED;
+pub use speech::serve_offline_speech;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::{AgentError, AgentProfile, Embedded, EmbeddedError, EventSpool, SpoolConfig, SpoolError};
+use crate::recorder::{Recorder, RecorderConfig, RecorderError, RecorderHandle};
+use crate::shard::{ShardConfig, ShardError, ShardHandle};
+use crate::speech::Desk;
+use admission::{CallCap, Overload};
+use live_calls::LiveCalls;
+use speech::SpeechSetupError;
+
+/// Events that may wait for the journal; a shard keeps what does not fit.
+const EVENTS_WAITING: usize = 16_384;
+
+/// Wishes to speech that may wait; beyond it a turn fails politely.
+const SPEECH_WAITING: usize = 4096;
+
+/// How long calls get to say goodbye once the drain time is over.
+const LAST_GOODBYES: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether all media threads live.
+const SHARD_CHECK: Duration = Duration::from_secs(1);
+
+/// INVITEs not answered yet; more are refused at once.
+const MAX_PENDING: usize = 500;
+
+/// What `/health` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Ok,
+    /// The ticker runs late or the call cap is reached: new calls are refused for the moment.
+    Busy,
+    /// Told to stop; calls may finish.
+    Draining,
+}
+
+/// What all tasks of a node share.
+pub struct Node {
+    config: Config,
+    cap: CallCap,
+    calls: LiveCalls,
+    control: Arc<Embedded>,
+    recorder: RecorderHandle,
+    shards: Vec<ShardHandle>,
+    /// True once calls are to end.
+    stop: watch::Sender<bool>,
+    overloaded: AtomicBool,
+    draining: AtomicBool,
+    prometheus: PrometheusHandle,
+    started: Instant,
+}
+
+/// A node with the parts only its owner may touch.
+pub struct RunningNode {
+    node: Arc<Node>,
+    endpoint: Endpoint,
+    http: TcpListener,
+    recorder: Recorder,
+    shard_threads: Vec<JoinHandle<()>>,
+    facts: facts::FactsTask,
+}
+
+/// Why a node cannot run.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
+    Agents(#[from] EmbeddedError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    #[error(transparent)]
+    Speech(#[from] SpeechSetupError),
+    #[error(transparent)]
+    Sip(#[from] sip_bridge::BindError),
+    #[error("cannot listen for HTTP on {addr}: {source}")]
+    Http { addr: std::net::SocketAddr, source: io::Error },
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+    #[error("a media thread died; its message is above")]
+    ShardDied,
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Starts all parts; when it returns, calls are answered as soon as `run` is called.
+    ///
+    /// # Errors
+    /// [`NodeError`] of the first part that cannot start.
+    pub async fn start(config: Config) -> Result<RunningNode, NodeError> {
+        limits::raise_open_files();
+        let prometheus = metrics::install()?;
+        let profile = AgentProfile::load(&config.agent)?;
+        let http =
+            TcpListener::bind(config.http).await.map_err(|source| NodeError::Http { addr: config.http, source })?;
+        let (spool, unfinished) = EventSpool::open(SpoolConfig::new(config.data.join("events")))?;
+        let shard_count = config.shard_count();
+        let (recorder, taps, recordings) =
+            Recorder::start(RecorderConfig::new(config.data.join("recordings"), usize::from(shard_count)))?;
+        let providers = speech::providers(&config, &profile).await?;
+        let control = Arc::new(Embedded::new(vec![profile], spool)?);
+
+        let clock = Clock::start();
+        let (events, from_calls) = mpsc::channel(EVENTS_WAITING);
+        let (wishes, to_speech) = mpsc::channel(SPEECH_WAITING);
+        let mut shards = Vec::new();
+        let mut shard_threads = Vec::new();
+        for (shard, tap) in (0..shard_count).zip(taps) {
+            let ports = config.ports_of(shard, shard_count);
+            let (events, speech) = (events.clone(), wishes.clone());
+            let settings = ShardConfig { shard, ip: config.rtp_ip, ports, clock, tap, events, speech };
+            let (handle, thread) = ShardHandle::spawn(settings)?;
+            shards.push(handle);
+            shard_threads.push(thread);
+        }
+        tokio::spawn(Desk::new(providers, shards.clone()).run(to_speech));
+
+        let node = Arc::new(Self {
+            cap: CallCap::new(config.max_calls),
+            calls: LiveCalls::default(),
+            recorder: recorder.handle(),
+            control,
+            shards,
+            stop: watch::Sender::new(false),
+            overloaded: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            prometheus,
+            started: Instant::now(),
+            config,
+        });
+        let facts = facts::FactsTask::spawn(node.clone(), (events, from_calls), recordings, unfinished);
+        // Last, so that nobody is told this node is up before it can answer.
+        let mut sip = EndpointConfig::new(node.config.sip);
+        sip.user_agent = concat!("Tandem/", env!("CARGO_PKG_VERSION")).to_owned();
+        sip.max_pending = MAX_PENDING;
+        let endpoint = Endpoint::bind(sip).await?;
+
+        Ok(RunningNode { node, endpoint, http, recorder, shard_threads, facts })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.config.node_name
+    }
+
+    pub fn status(&self) -> Status {
+        if self.draining.load(Relaxed) {
+            Status::Draining
+        } else if self.overloaded.load(Relaxed) || self.cap.active() >= self.config.max_calls {
+            Status::Busy
+        } else {
+            Status::Ok
+        }
+    }
+
+    pub fn active_calls(&self) -> usize {
+        self.cap.active()
+    }
+
+    pub fn live_calls(&self) -> Vec<LiveCall> {
+        self.calls.list()
+    }
+
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The page of `/metrics`.
+    pub fn metrics_page(&self) -> String {
+        metrics::page(&self.prometheus, &self.shards, self.recorder.counters(), self.active_calls())
+    }
+
+    /// Events of all calls from now on, each of them on disk already.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<CallEvent>> {
+        self.control.spool().subscribe()
+    }
+
+    fn emptiest_shard(&self) -> Option<ShardHandle> {
+        self.shards.iter().min_by_key(|s| s.stats().calls.load(Relaxed)).cloned()
+    }
+
+    fn refused(&self, reason: &'static str) {
+        metrics::refused(reason);
+    }
+
+    /// Tells signalling, window by window, whether new calls are welcome.
+    async fn watch_load(self: Arc<Self>, sip: EndpointHandle) {
+        let mut overload = Overload::default();
+        let mut windows = tokio::time::interval(admission::WINDOW);
+        loop {
+            windows.tick().await;
+            self.prometheus.run_upkeep();
+            let busy = overload.observe(Overload::slots(&self.shards));
+            if busy != self.overloaded.swap(busy, Relaxed) {
+                tracing::warn!(
+                    busy,
+                    "the ticker {}",
+                    if busy { "runs late: new calls are refused" } else { "is on time again" }
+                );
+            }
+            sip.set_admission(match self.status() {
+                Status::Draining => Admission::Draining,
+                Status::Busy => Admission::Busy { retry_after: admission::RETRY_AFTER },
+                Status::Ok => Admission::Open,
+            });
+        }
+    }
+}
+
+// === impl RunningNode ===
+
+impl RunningNode {
+    /// Answers calls until SIGTERM or SIGINT, then refuses new ones and lets the others finish.
+    ///
+    /// # Errors
+    /// [`NodeError::Signals`] if the process cannot be told to stop.
+    pub async fn run(mut self) -> Result<(), NodeError> {
+        let node = self.node.clone();
+        let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Signals)?;
+        let sip = self.endpoint.handle();
+        let http = tokio::spawn(axum::serve(self.http, crate::api::routes(node.clone())).into_future());
+        let load = tokio::spawn(node.clone().watch_load(sip.clone()));
+        tracing::info!(node = node.name(), sip = %sip.local_addr(), http = %node.config.http, agent = %node.config.agent.display(), "ready");
+
+        let drained = async {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            node.draining.store(true, Relaxed);
+            sip.set_admission(Admission::Draining);
+            tracing::info!(calls = node.active_calls(), "draining");
+            let patience = Duration::from_secs(node.config.drain_seconds);
+            tokio::select! {
+                () = node.cap.emptied() => return,
+                () = tokio::time::sleep(patience) => tracing::warn!(calls = node.active_calls(), "the drain time is over"),
+                _ = terminate.recv() => tracing::warn!("told to stop again"),
+                _ = interrupt.recv() => tracing::warn!("told to stop again"),
+            }
+            node.stop.send_replace(true);
+            // Whoever is still there then has lost the other side.
+            let _ = tokio::time::timeout(LAST_GOODBYES, node.cap.emptied()).await;
+        };
+        tokio::pin!(drained);
+        let mut health = tokio::time::interval(SHARD_CHECK);
+        loop {
+            tokio::select! {
+                () = &mut drained => break,
+                _ = health.tick() => if self.shard_threads.iter().any(JoinHandle::is_finished) {
+                    return Err(NodeError::ShardDied);
+                },
+                call = self.endpoint.next_call() => match call {
+                    Some(incoming) => drop(tokio::spawn(answer::answer(node.clone(), incoming))),
+                    None => break,
+                },
+            }
+        }
+        load.abort();
+        sip.shutdown().await;
+        for shard in &node.shards {
+            shard.stop().await;
+        }
+        for thread in self.shard_threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard panicked");
+            }
+        }
+        // Writes every recording that is still open; the facts about them go to the journal after that.
+        let recorder = self.recorder;
+        if tokio::task::spawn_blocking(move || recorder.stop()).await.is_err() {
+            tracing::error!("the recorder did not stop cleanly");
+        }
+        self.facts.finish().await;
+        http.abort();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! RTP and RTCP on the wire (RFC 3550), parsed and written without copies, and the statistics they define.
+//! No sockets here (`transport` has them) and no audio (`audio` decodes it).
+
+mod packet;
+mod reception;
+pub mod rtcp;
+
+#[cfg(test)]
+mod tests;
+
+pub use packet::{HEADER_BYTES, RtpError, RtpPacket, is_rtcp, write_header};
+pub use reception::{ReceptionStats, round_trip};

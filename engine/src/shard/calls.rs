@@ -1,0 +1,128 @@
+//! A shard's calls in one table: reserved places, live calls, and keys that name a call only once.
+//! What is done with a call is the worker's business.
+
+use tokio::sync::mpsc::Sender;
+
+use super::tape::Tape;
+use super::ticker::Slot;
+use super::{CallKey, CallNotice};
+use crate::call::Call;
+use crate::transport::{CallIndex, Reserved};
+
+/// All places of a shard.
+pub struct Calls {
+    shard: u16,
+    places: Vec<Place>,
+    free: Vec<CallIndex>,
+    taken: usize,
+}
+
+struct Place {
+    generation: u32,
+    state: PlaceState,
+}
+
+enum PlaceState {
+    Free,
+    Reserved(Reserved),
+    Live(Box<LiveCall>),
+}
+
+/// A call and what the shard keeps for it.
+pub struct LiveCall {
+    pub key: CallKey,
+    pub call: Call,
+    pub reserved: Reserved,
+    pub slot: Slot,
+    pub tape: Option<Tape>,
+    /// To the task that holds the call's dialog.
+    pub notices: Sender<CallNotice>,
+    /// The socket knows the call's source.
+    pub source_learned: bool,
+    /// `Call::end` was called; only its last outputs are left.
+    pub ended: bool,
+}
+
+// === impl Calls ===
+
+impl Calls {
+    pub fn new(shard: u16) -> Self {
+        Self { shard, places: Vec::new(), free: Vec::new(), taken: 0 }
+    }
+
+    /// The index the next reservation gets.
+    pub fn next_index(&self) -> CallIndex {
+        self.free.last().copied().unwrap_or(self.places.len() as CallIndex)
+    }
+
+    /// Takes the place `next_index` named.
+    pub fn reserve(&mut self, reserved: Reserved) -> CallKey {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place { generation: 0, state: PlaceState::Free });
+            self.places.len() as CallIndex - 1
+        });
+        let place = &mut self.places[index as usize];
+        place.generation = place.generation.wrapping_add(1);
+        place.state = PlaceState::Reserved(reserved);
+        self.taken += 1;
+        CallKey { shard: self.shard, index, generation: place.generation }
+    }
+
+    /// The reservation behind `key`, if there is one and no call lives in it yet.
+    pub fn reservation(&self, key: CallKey) -> Option<Reserved> {
+        match self.place(key)?.state {
+            PlaceState::Reserved(reserved) => Some(reserved),
+            _ => None,
+        }
+    }
+
+    pub fn start(&mut self, call: LiveCall) {
+        if let Some(place) = self.places.get_mut(call.key.index as usize) {
+            place.state = PlaceState::Live(Box::new(call));
+        }
+    }
+
+    /// Frees the place; the call in it is gone.
+    pub fn free(&mut self, key: CallKey) {
+        if self.place(key).is_none() {
+            return;
+        }
+        if let Some(place) = self.places.get_mut(key.index as usize) {
+            place.state = PlaceState::Free;
+            self.free.push(key.index);
+            self.taken -= 1;
+        }
+    }
+
+    pub fn get_mut(&mut self, key: CallKey) -> Option<&mut LiveCall> {
+        self.place(key)?;
+        self.at_mut(key.index)
+    }
+
+    pub fn at_mut(&mut self, index: CallIndex) -> Option<&mut LiveCall> {
+        match &mut self.places.get_mut(index as usize)?.state {
+            PlaceState::Live(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// Keys of all live calls.
+    pub fn keys(&self) -> Vec<CallKey> {
+        let live = self.places.iter().filter_map(|place| match &place.state {
+            PlaceState::Live(call) => Some(call.key),
+            _ => None,
+        });
+        live.collect()
+    }
+
+    /// Places taken, by calls and reservations.
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    fn place(&self, key: CallKey) -> Option<&Place> {
+        self.places
+            .get(key.index as usize)
+            .filter(|p| p.generation == key.generation && !matches!(p.state, PlaceState::Free))
+    }
+}

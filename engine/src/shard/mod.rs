@@ -1,0 +1,200 @@
+//! Shards: threads that own sockets and calls and share nothing, and the handles others reach them by.
+//! Everything slow lives on tokio and talks to a shard through bounded channels.
+
+mod calls;
+mod priority;
+mod stats;
+mod tape;
+mod ticker;
+mod worker;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use edge_protocol::{CallEvent, EndCause};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+pub use stats::{LATENESS_BOUNDS_US, ShardStats};
+
+use crate::call::{CallSetup, MediaSession, SpeechCommand, SpeechEvent};
+use crate::clock::Clock;
+use crate::recorder::{RecordingId, ShardTap};
+use crate::transport::SocketError;
+
+/// Commands that may wait for a shard; a shard takes them every millisecond.
+const COMMANDS_WAITING: usize = 8192;
+
+/// Notices a call gives at most.
+pub const NOTICES: usize = 2;
+
+/// Names one call of one shard, once: a later call in the same place has another generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallKey {
+    pub shard: u16,
+    index: u32,
+    generation: u32,
+}
+
+/// What a call's signalling is told by its shard: each at most once, so a channel of [`NOTICES`] never fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallNotice {
+    /// The call wants its dialog ended.
+    HangUp(EndCause),
+    /// The call is gone from the shard. Its next event takes this number.
+    Gone { next_seq: u64 },
+}
+
+/// A place for a call, found before the SDP is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    pub key: CallKey,
+    /// Local RTP port.
+    pub port: u16,
+}
+
+/// What a shard needs to run.
+pub struct ShardConfig {
+    pub shard: u16,
+    pub ip: IpAddr,
+    /// RTP ports of this shard alone.
+    pub ports: RangeInclusive<u16>,
+    pub clock: Clock,
+    pub tap: ShardTap,
+    /// Where facts go.
+    pub events: mpsc::Sender<CallEvent>,
+    /// Where wishes to speech go.
+    pub speech: mpsc::Sender<(CallKey, SpeechCommand)>,
+}
+
+/// The way to a running shard. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ShardHandle {
+    commands: mpsc::Sender<ShardCommand>,
+    waker: Arc<mio::Waker>,
+    stats: Arc<ShardStats>,
+}
+
+/// Why a shard could not do what was asked.
+#[derive(Debug, Error)]
+pub enum ShardError {
+    #[error("the media shard is gone")]
+    Gone,
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("cannot start a media shard: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// What others ask of a shard.
+#[derive(Debug)]
+enum ShardCommand {
+    Reserve {
+        rtp: Option<SocketAddr>,
+        rtcp: Option<SocketAddr>,
+        reply: oneshot::Sender<Result<Reservation, SocketError>>,
+    },
+    Start {
+        key: CallKey,
+        setup: Box<CallSetup>,
+        recording: Option<RecordingId>,
+        notices: mpsc::Sender<CallNotice>,
+    },
+    /// Gives a reservation back that no call came to use.
+    Release {
+        key: CallKey,
+    },
+    Change {
+        key: CallKey,
+        session: Box<MediaSession>,
+    },
+    Speech {
+        key: CallKey,
+        event: SpeechEvent,
+    },
+    End {
+        key: CallKey,
+        cause: EndCause,
+    },
+    Stop,
+}
+
+// === impl ShardHandle ===
+
+impl ShardHandle {
+    /// Starts a shard's thread.
+    ///
+    /// # Errors
+    /// [`ShardError::Start`] if the thread or its poll cannot be made.
+    pub fn spawn(config: ShardConfig) -> Result<(Self, JoinHandle<()>), ShardError> {
+        let (commands, waiting) = mpsc::channel(COMMANDS_WAITING);
+        let stats = Arc::new(ShardStats::default());
+        let (worker, waker) = worker::Worker::new(config, waiting, stats.clone())?;
+        let name = format!("shard-{}", worker.shard());
+        let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
+        Ok((Self { commands, waker, stats }, thread))
+    }
+
+    /// Finds a socket for a call whose SDP names `rtp` (and `rtcp`, if that is not multiplexed).
+    ///
+    /// # Errors
+    /// [`ShardError`] if no port is left or the shard is gone.
+    pub async fn reserve(&self, rtp: Option<SocketAddr>, rtcp: Option<SocketAddr>) -> Result<Reservation, ShardError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(ShardCommand::Reserve { rtp, rtcp, reply }).await?;
+        Ok(answer.await.map_err(|_| ShardError::Gone)??)
+    }
+
+    /// Brings a call to life in its reserved place.
+    ///
+    /// # Errors
+    /// [`ShardError::Gone`] if the shard is gone.
+    pub async fn start(
+        &self,
+        key: CallKey,
+        setup: CallSetup,
+        recording: Option<RecordingId>,
+        notices: mpsc::Sender<CallNotice>,
+    ) -> Result<(), ShardError> {
+        self.send(ShardCommand::Start { key, setup: Box::new(setup), recording, notices }).await
+    }
+
+    /// Gives back a reservation that is not needed.
+    pub async fn release(&self, key: CallKey) {
+        // A shard that is gone holds no reservations.
+        let _ = self.send(ShardCommand::Release { key }).await;
+    }
+
+    /// The call's session was negotiated anew.
+    pub async fn change(&self, key: CallKey, session: MediaSession) {
+        let _ = self.send(ShardCommand::Change { key, session: Box::new(session) }).await;
+    }
+
+    /// Speech has something for the call. Waits while the shard is behind.
+    pub async fn speech(&self, key: CallKey, event: SpeechEvent) {
+        let _ = self.send(ShardCommand::Speech { key, event }).await;
+    }
+
+    /// The call's dialog is over.
+    pub async fn end(&self, key: CallKey, cause: EndCause) {
+        let _ = self.send(ShardCommand::End { key, cause }).await;
+    }
+
+    /// Ends the thread; calls that still live get no goodbye.
+    pub async fn stop(&self) {
+        let _ = self.send(ShardCommand::Stop).await;
+    }
+
+    pub fn stats(&self) -> &ShardStats {
+        &self.stats
+    }
+
+    async fn send(&self, command: ShardCommand) -> Result<(), ShardError> {
+        self.commands.send(command).await.map_err(|_| ShardError::Gone)?;
+        self.waker.wake().map_err(|_| ShardError::Gone)
+    }
+}

@@ -1,0 +1,47 @@
+//! One call's recording on its way out of the shard: frames gathered into blocks, blocks given to the recorder.
+//! Files are the recorder's; without a free block the frames are silence there, and nothing waits.
+
+use crate::audio::FRAME_SAMPLES;
+use crate::audio::g711::Law;
+use crate::recorder::{RecordBlock, RecordingId, ShardTap};
+
+/// Gathers a call's frames in the media clock.
+#[derive(Debug)]
+pub struct Tape {
+    recording: RecordingId,
+    law: Law,
+    /// Samples since the recording's first.
+    position: u64,
+    block: Option<Box<RecordBlock>>,
+}
+
+// === impl Tape ===
+
+impl Tape {
+    pub fn new(recording: RecordingId, law: Law) -> Self {
+        Self { recording, law, position: 0, block: None }
+    }
+
+    /// Takes one tick's frames: what the caller said, what the agent said.
+    pub fn take(&mut self, (caller, agent): (&[u8; FRAME_SAMPLES], &[u8; FRAME_SAMPLES]), tap: &mut ShardTap) {
+        if self.block.is_none() {
+            self.block = tap.try_block();
+            if let Some(block) = self.block.as_mut() {
+                block.begin(self.recording, self.position, self.law);
+            }
+        }
+        self.position += FRAME_SAMPLES as u64;
+        let Some(block) = self.block.as_mut() else { return };
+        block.append(caller, agent);
+        if block.room() < FRAME_SAMPLES {
+            self.finish(tap);
+        }
+    }
+
+    /// Gives away what was gathered so far.
+    pub fn finish(&mut self, tap: &mut ShardTap) {
+        if let Some(block) = self.block.take() {
+            tap.push(block);
+        }
+    }
+}

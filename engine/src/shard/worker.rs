@@ -1,0 +1,138 @@
+//! A shard's thread: what it owns, its round, and how a call's wishes and facts leave it.
+//! What a round consists of is in `commands` (from others), `sockets` (packets in) and `ticks` (packets out).
+
+mod commands;
+mod sockets;
+mod ticks;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use edge_protocol::SpeechStage;
+use mio::{Events, Poll, Token, Waker};
+use tokio::sync::mpsc::Receiver;
+
+use super::calls::{Calls, LiveCall};
+use super::priority;
+use super::stats::ShardStats;
+use super::ticker::Ticker;
+use super::{CallNotice, ShardCommand, ShardConfig};
+use crate::call::{SpeechCommand, SpeechEvent, Wish};
+use crate::clock::Moment;
+use crate::transport::{CallIndex, ChannelKind, Inbound, MediaSockets, SendBatch, SocketIndex};
+
+/// Below every socket's token.
+const WAKER: Token = Token(usize::MAX);
+
+pub(super) struct Worker {
+    config: ShardConfig,
+    commands: Receiver<ShardCommand>,
+    stats: Arc<ShardStats>,
+    poll: Poll,
+    sockets: MediaSockets,
+    /// Sockets that may hold more datagrams.
+    readable: Vec<(SocketIndex, ChannelKind)>,
+    calls: Calls,
+    ticker: Ticker,
+    inbound: Inbound,
+    batch: SendBatch,
+    /// Calls due in the slot at hand.
+    due: Vec<CallIndex>,
+}
+
+// === impl Worker ===
+
+impl Worker {
+    pub(super) fn new(
+        config: ShardConfig,
+        commands: Receiver<ShardCommand>,
+        stats: Arc<ShardStats>,
+    ) -> io::Result<(Self, Arc<Waker>)> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let worker = Self {
+            sockets: MediaSockets::new(config.ip, config.ports.clone()),
+            calls: Calls::new(config.shard),
+            ticker: Ticker::new(config.clock.now()),
+            commands,
+            stats,
+            poll,
+            readable: Vec::new(),
+            inbound: Inbound::default(),
+            batch: SendBatch::default(),
+            due: Vec::new(),
+            config,
+        };
+        Ok((worker, waker))
+    }
+
+    pub(super) fn shard(&self) -> u16 {
+        self.config.shard
+    }
+
+    pub(super) fn run(mut self) {
+        let priority = priority::raise();
+        tracing::debug!(shard = self.config.shard, ?priority, "media thread started");
+        let mut events = Events::with_capacity(256);
+        loop {
+            if !self.take_commands() {
+                return;
+            }
+            self.note_readable(&mut events);
+            self.read_sockets();
+            self.tick_due();
+        }
+    }
+
+    /// Hands on what the call wants done. What cannot be taken now stays with the call until the next tick.
+    fn pump(&mut self, index: CallIndex, now: Moment) {
+        let Some(live) = self.calls.at_mut(index) else { return };
+        while let Some(wish) = live.call.pop_wish() {
+            match wish {
+                Wish::Speech(command) => ask_speech(&self.config, live, command, now),
+                Wish::HangUp(cause) => {
+                    // The dialog's task is gone only once the call is ended.
+                    let _ = live.notices.try_send(CallNotice::HangUp(cause));
+                }
+            }
+        }
+        while live.call.has_fact() {
+            let Ok(permit) = self.config.events.try_reserve() else { return };
+            if let Some(fact) = live.call.pop_fact() {
+                permit.send(fact);
+            }
+        }
+        if live.ended {
+            self.bury(index);
+        }
+    }
+
+    /// The call is over and has said all it had to say.
+    fn bury(&mut self, index: CallIndex) {
+        let Some(live) = self.calls.at_mut(index) else { return };
+        if let Some(mut tape) = live.tape.take() {
+            tape.finish(&mut self.config.tap);
+        }
+        let (key, socket, slot) = (live.key, live.reserved.socket, live.slot);
+        let gone = CallNotice::Gone { next_seq: live.call.next_seq() };
+        let _ = live.notices.try_send(gone);
+        self.sockets.release(socket, index, self.config.clock.now());
+        self.ticker.remove(index, slot);
+        self.calls.free(key);
+        self.stats.calls.store(self.calls.taken(), Relaxed);
+    }
+}
+
+/// Passes a wish on to speech; a crowd there is a failure the call can answer, not a wait.
+fn ask_speech(config: &ShardConfig, live: &mut LiveCall, command: SpeechCommand, now: Moment) {
+    let Err(refused) = config.speech.try_send((live.key, command)) else { return };
+    let (turn, utterance, stage) = match refused.into_inner().1 {
+        SpeechCommand::Transcribe { turn, .. } => (Some(turn), None, SpeechStage::Transcription),
+        SpeechCommand::Respond { turn, utterance, .. } => (Some(turn), Some(utterance), SpeechStage::Chat),
+        SpeechCommand::Say { utterance, .. } => (None, Some(utterance), SpeechStage::Synthesis),
+        SpeechCommand::Cancel => return,
+    };
+    let error = "too many requests to speech are waiting".to_owned();
+    live.call.handle_speech(now, SpeechEvent::Failed { turn, utterance, stage, error });
+}

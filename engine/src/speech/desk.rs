@@ -1,0 +1,221 @@
+//! Serves the wishes of calls: one job a call, from caller's audio to text, from history to spoken sentences.
+//! What a call does with the results is its own decision; how a provider is spoken to is the ports' matter.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use edge_protocol::SpeechStage;
+use futures::TryStreamExt;
+use tokio::sync::mpsc;
+use tokio_util::task::JoinMap;
+
+use super::ports::{ChatDelta, ChatStream, Responder, SpeechError, Synthesizer, Transcriber, VoiceStream};
+use super::prompts::Prompts;
+use super::sentences::SentenceSplitter;
+use super::voice::VoiceEncoder;
+use crate::audio::g711::Law;
+use crate::call::{ChatMessage, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+use crate::shard::{CallKey, ShardHandle};
+
+/// Sentences of an answer that wait for synthesis.
+const SENTENCES_WAITING: usize = 16;
+
+/// The providers of one node's calls.
+#[derive(Clone)]
+pub struct Providers {
+    pub transcriber: Arc<dyn Transcriber>,
+    pub responder: Arc<dyn Responder>,
+    pub synthesizer: Arc<dyn Synthesizer>,
+    pub prompts: Arc<Prompts>,
+}
+
+/// Takes commands of all shards' calls until the shards are gone.
+pub struct Desk {
+    providers: Providers,
+    shards: Vec<ShardHandle>,
+}
+
+/// One job: what it needs to serve one command of one call.
+struct Job {
+    providers: Providers,
+    shard: ShardHandle,
+    key: CallKey,
+}
+
+// === impl Desk ===
+
+impl Desk {
+    /// `shards` in the order of their numbers.
+    pub fn new(providers: Providers, shards: Vec<ShardHandle>) -> Self {
+        Self { providers, shards }
+    }
+
+    pub async fn run(self, mut commands: mpsc::Receiver<(CallKey, SpeechCommand)>) {
+        // A call has one job at a time: a new one for the same key ends the one before.
+        let mut jobs: JoinMap<CallKey, ()> = JoinMap::new();
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some((key, SpeechCommand::Cancel)) => drop(jobs.abort(&key)),
+                    Some((key, command)) => self.begin(&mut jobs, key, command),
+                    None => return,
+                },
+                Some((_key, ended)) = jobs.join_next(), if !jobs.is_empty() => {
+                    if let Err(error) = ended && error.is_panic() {
+                        tracing::error!(%error, "a speech job panicked");
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
+        let Some(shard) = self.shards.get(usize::from(key.shard)).cloned() else { return };
+        jobs.spawn(key, Job { providers: self.providers.clone(), shard, key }.serve(command));
+    }
+}
+
+// === impl Job ===
+
+impl Job {
+    async fn serve(self, command: SpeechCommand) {
+        let (turn, utterance, outcome) = match command {
+            SpeechCommand::Transcribe { turn, law, audio } => {
+                (Some(turn), None, self.transcribe(turn, law, &audio).await)
+            }
+            SpeechCommand::Respond { turn, utterance, law, messages } => {
+                (Some(turn), Some(utterance), self.respond(utterance, law, messages).await)
+            }
+            SpeechCommand::Say { utterance, law, text } => {
+                self.say(utterance, law, text).await;
+                return;
+            }
+            SpeechCommand::Cancel => return,
+        };
+        if let Err(error) = outcome {
+            let (stage, error) = (error.stage(), error.to_string());
+            self.tell(SpeechEvent::Failed { turn, utterance, stage, error }).await;
+        }
+    }
+
+    async fn transcribe(&self, turn: TurnId, law: Law, audio: &[u8]) -> Result<(), SpeechError> {
+        let pcm = audio.iter().map(|&byte| law.decode(byte)).collect();
+        let text = self.providers.transcriber.transcribe(pcm).await?;
+        self.tell(SpeechEvent::Transcribed { turn, text: text.trim().to_owned() }).await;
+        Ok(())
+    }
+
+    /// Text is split into sentences as it comes; a sentence is synthesised while the one before is still handed over.
+    async fn respond(&self, utterance: UtteranceId, law: Law, messages: Vec<ChatMessage>) -> Result<(), SpeechError> {
+        let deltas = self.providers.responder.respond(messages).await?;
+        let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
+        let (spoken, voices) = mpsc::channel(1);
+        let (hang_up, (), ()) = tokio::try_join!(
+            self.find_sentences(utterance, deltas, found),
+            self.synthesize(sentences, spoken),
+            self.hand_over(utterance, law, voices),
+        )?;
+        self.tell(SpeechEvent::Said { utterance, hang_up }).await;
+        Ok(())
+    }
+
+    /// True if the model wants the call ended.
+    async fn find_sentences(
+        &self,
+        utterance: UtteranceId,
+        mut deltas: ChatStream,
+        found: mpsc::Sender<String>,
+    ) -> Result<bool, SpeechError> {
+        let mut splitter = SentenceSplitter::default();
+        let (mut hang_up, mut first, mut empty) = (false, true, true);
+        while let Some(delta) = deltas.try_next().await? {
+            if std::mem::take(&mut first) {
+                self.tell(SpeechEvent::FirstToken { utterance }).await;
+            }
+            match delta {
+                ChatDelta::HangUp => hang_up = true,
+                ChatDelta::Text(text) => {
+                    empty &= text.trim().is_empty();
+                    for sentence in splitter.push(&text) {
+                        // The other half ends only when this one does, or with an error that ends both.
+                        let _ = found.send(sentence).await;
+                    }
+                }
+            }
+        }
+        if let Some(rest) = splitter.flush() {
+            let _ = found.send(rest).await;
+        }
+        if empty && !hang_up { Err(SpeechError::NoAnswer) } else { Ok(hang_up) }
+    }
+
+    async fn synthesize(
+        &self,
+        mut sentences: mpsc::Receiver<String>,
+        spoken: mpsc::Sender<(String, VoiceStream)>,
+    ) -> Result<(), SpeechError> {
+        while let Some(text) = sentences.recv().await {
+            let voice = self.providers.synthesizer.speak(text.clone()).await?;
+            // The other half ends only when this one does, or with an error that ends both.
+            let _ = spoken.send((text, voice)).await;
+        }
+        Ok(())
+    }
+
+    async fn hand_over(
+        &self,
+        utterance: UtteranceId,
+        law: Law,
+        mut voices: mpsc::Receiver<(String, VoiceStream)>,
+    ) -> Result<(), SpeechError> {
+        while let Some((text, voice)) = voices.recv().await {
+            self.tell(SpeechEvent::Sentence { utterance, text }).await;
+            self.speak_one(utterance, law, voice).await?;
+        }
+        Ok(())
+    }
+
+    async fn speak_one(&self, utterance: UtteranceId, law: Law, mut voice: VoiceStream) -> Result<(), SpeechError> {
+        let mut encoder = VoiceEncoder::new(self.providers.synthesizer.sample_rate_hz(), law)?;
+        while let Some(pcm) = voice.try_next().await? {
+            self.voice(utterance, encoder.push(&pcm)).await;
+        }
+        self.voice(utterance, encoder.finish()).await;
+        Ok(())
+    }
+
+    /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
+    async fn say(&self, utterance: UtteranceId, law: Law, text: String) {
+        let (text, audio) = self.providers.prompts.audio(&text, law, self.providers.synthesizer.as_ref()).await;
+        self.tell(SpeechEvent::Sentence { utterance, text }).await;
+        self.voice(utterance, audio).await;
+        self.tell(SpeechEvent::Said { utterance, hang_up: false }).await;
+    }
+
+    async fn voice(&self, utterance: UtteranceId, audio: Bytes) {
+        if !audio.is_empty() {
+            self.tell(SpeechEvent::Voice { utterance, audio }).await;
+        }
+    }
+
+    async fn tell(&self, event: SpeechEvent) {
+        self.shard.speech(self.key, event).await;
+    }
+}
+
+// === impl SpeechError ===
+
+impl SpeechError {
+    /// The stage that failed.
+    pub fn stage(&self) -> SpeechStage {
+        match self {
+            Self::TimedOut { stage, .. }
+            | Self::Unreachable { stage, .. }
+            | Self::Refused { stage, .. }
+            | Self::CutOff { stage, .. }
+            | Self::Malformed { stage, .. } => *stage,
+            Self::SampleRate(_) => SpeechStage::Synthesis,
+            Self::NoAnswer => SpeechStage::Chat,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Hearing, thinking and speaking: the ports a call's turn is served through.
+//! Who serves them is `openai` (any OpenAI-compatible base URL); `offline` is such a server on loopback.
+
+mod desk;
+pub mod offline;
+pub mod openai;
+mod ports;
+mod prompts;
+pub mod sentences;
+mod voice;
+
+pub use desk::{Desk, Providers};
+pub use ports::{
+    ChatDelta, ChatMessage, ChatStream, Responder, Role, SpeechError, Synthesizer, Transcriber, VoiceStream,
+};
+pub use prompts::Prompts;

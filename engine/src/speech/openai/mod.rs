@@ -1,0 +1,71 @@
+//! A client for the OpenAI HTTP API at any base URL, serving the three speech ports.
+//! Each port has its file; how requests are tried and how failures are named is in `attempt`.
+
+mod attempt;
+mod chat;
+mod config;
+mod synthesis;
+mod transcription;
+
+use std::sync::Arc;
+
+use async_openai::Client;
+use edge_protocol::SpeechStage;
+
+use crate::speech::SpeechError;
+
+pub use config::{ConfigError, OpenAiConfig, Secret, Timeouts};
+
+use attempt::{Failure, Once};
+use config::Endpoint;
+
+/// One provider for all three stages. Cheap to clone; clones share the connection pool.
+#[derive(Clone)]
+pub struct OpenAiClient {
+    shared: Arc<Shared>,
+    voice: Arc<str>,
+}
+
+struct Shared {
+    config: OpenAiConfig,
+    endpoint: Endpoint,
+    service: Once,
+    api: Client<Endpoint>,
+}
+
+// === impl OpenAiClient ===
+
+impl OpenAiClient {
+    /// Checks the configuration and builds the connection pool; connects to nothing yet.
+    pub fn new(config: OpenAiConfig) -> Result<Self, ConfigError> {
+        let endpoint = Endpoint::new(&config)?;
+        let http = config::http_client(&config)?;
+        let service = Once::new(http.clone());
+        let attempts = service.clone();
+        // async-openai's own executor retries with backoff for up to minutes; a caller on the phone is gone by then.
+        let api = Client::build(http, endpoint.clone())
+            .with_http_service(tower::service_fn(move |request| attempts.clone().send(request)));
+        let voice = Arc::from(config.voice.as_str());
+        Ok(Self { shared: Arc::new(Shared { config, endpoint, service, api }), voice })
+    }
+
+    /// The same provider speaking with another voice, over the same connections: an agent may have its own.
+    pub fn with_voice(&self, voice: &str) -> Self {
+        Self { shared: Arc::clone(&self.shared), voice: Arc::from(voice) }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn error(&self, stage: SpeechStage, failure: Failure) -> SpeechError {
+        let base_url = self.config.base_url.clone();
+        match failure {
+            Failure::TimedOut(after) => SpeechError::TimedOut { stage, base_url, after },
+            Failure::Unreachable(reason) => SpeechError::Unreachable { stage, base_url, reason },
+            Failure::Refused { status, message } => SpeechError::Refused { stage, base_url, status, message },
+            Failure::CutOff(reason) => SpeechError::CutOff { stage, base_url, reason },
+            Failure::Malformed(reason) => SpeechError::Malformed { stage, base_url, reason },
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The three ports of a spoken turn and the errors they may end in.
+//! No provider, no HTTP and no call state here.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use edge_protocol::SpeechStage;
+use futures::Stream;
+use futures::future::BoxFuture;
+use thiserror::Error;
+
+use crate::audio::resample::ResampleError;
+pub use crate::call::{ChatMessage, Role};
+
+/// A piece of a streamed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChatDelta {
+    /// Text to be appended to the answer.
+    Text(String),
+    /// The model called the function `hang_up`: end the call once all was said.
+    HangUp,
+}
+
+pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatDelta, SpeechError>> + Send>>;
+
+/// Synthesised speech as it comes: 16-bit little-endian mono PCM at [`Synthesizer::sample_rate_hz`], cut anywhere.
+pub type VoiceStream = Pin<Box<dyn Stream<Item = Result<Bytes, SpeechError>> + Send>>;
+
+/// Speech to text. `pcm` is 8 kHz mono; an empty text means that no words could be made out.
+pub trait Transcriber: Send + Sync {
+    fn transcribe(&self, pcm: Vec<i16>) -> BoxFuture<'static, Result<String, SpeechError>>;
+}
+
+/// A conversation to its next line, streamed.
+pub trait Responder: Send + Sync {
+    fn respond(&self, messages: Vec<ChatMessage>) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
+}
+
+/// Text to speech, streamed.
+pub trait Synthesizer: Send + Sync {
+    fn sample_rate_hz(&self) -> u32;
+    fn speak(&self, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>>;
+}
+
+/// Why a provider did not serve a stage of a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpeechError {
+    #[error("{stage:?}: no answer from {base_url} within {} ms", after.as_millis())]
+    TimedOut { stage: SpeechStage, base_url: String, after: Duration },
+    #[error("{stage:?}: cannot reach {base_url}: {reason}")]
+    Unreachable { stage: SpeechStage, base_url: String, reason: String },
+    #[error("{stage:?}: {base_url} answered {status}: {message}")]
+    Refused { stage: SpeechStage, base_url: String, status: u16, message: String },
+    #[error("{stage:?}: the answer from {base_url} was cut off: {reason}")]
+    CutOff { stage: SpeechStage, base_url: String, reason: String },
+    #[error("Chat: the answer has no words")]
+    NoAnswer,
+    #[error("Synthesis: {0}")]
+    SampleRate(#[from] ResampleError),
+    #[error("{stage:?}: {base_url} sent what cannot be understood: {reason}")]
+    Malformed { stage: SpeechStage, base_url: String, reason: String },
+}

@@ -1,0 +1,375 @@
+//! Whole conversations in virtual time: who speaks when, what is asked of speech, what becomes a fact.
+//! Media details are in `media.rs`; real sockets and providers are in the end-to-end tests.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod virtual_call;
+
+use std::time::Duration;
+
+use edge_protocol::{EndCause, EventKind, SpeechStage};
+use engine::call::{AgentSettings, Role, SpeechCommand, SpeechEvent, UNCLEAR};
+use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, spoken};
+
+fn greeted() -> AgentSettings {
+    AgentSettings { greeting: "Hello, how can I help?".to_owned(), ..agent() }
+}
+
+/// One question and its answer, to the end of the answer.
+fn ask(call: &mut VirtualCall) {
+    let before = completed(call);
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| completed(c) > before);
+}
+
+fn completed(call: &VirtualCall) -> usize {
+    call.events.iter().filter(|e| matches!(e.kind, EventKind::TurnCompleted { .. })).count()
+}
+
+fn last_request(call: &VirtualCall) -> Vec<(Role, String)> {
+    let messages = call.commands.iter().rev().find_map(|c| match c {
+        SpeechCommand::Respond { messages, .. } => Some(messages.clone()),
+        _ => None,
+    });
+    messages.unwrap().into_iter().map(|m| (m.role, m.text)).collect()
+}
+
+#[test]
+fn a_whole_conversation_gives_the_same_events_and_bytes_on_every_run() {
+    let run = || {
+        let mut call = VirtualCall::new(greeted(), obedient("when are you open", "From nine to five."));
+        call.run_for(1500);
+        for _ in 0..3 {
+            ask(&mut call);
+            call.run_for(400);
+        }
+        call.caller_presses(5);
+        call.run_for(4000);
+        call.end(EndCause::CallerHungUp);
+        (call.events, call.packets)
+    };
+    let (events, packets) = run();
+    assert_eq!((events.clone(), packets.clone()), run());
+
+    let seqs: Vec<u64> = events.iter().map(|e| e.seq).collect();
+    assert_eq!(seqs, (0..events.len() as u64).collect::<Vec<_>>());
+    assert!(events.windows(2).all(|w| w[0].at_ms <= w[1].at_ms));
+    assert!(matches!(events.first().unwrap().kind, EventKind::CallStarted { .. }));
+    assert!(matches!(events.last().unwrap().kind, EventKind::CallEnded { turns: 4, .. }));
+}
+
+#[test]
+fn the_greeting_is_heard_and_stands_in_the_history() {
+    let mut call = VirtualCall::new(greeted(), obedient("hello", "Hi."));
+    call.run_for(1500);
+    assert!(call.has(|k| matches!(k, EventKind::PromptStarted { text } if text == "Hello, how can I help?")));
+    ask(&mut call);
+    let request = last_request(&call);
+    assert_eq!(request[0].0, Role::System);
+    assert_eq!(request[1], (Role::Assistant, "Hello, how can I help?".to_owned()));
+    assert_eq!(request[2], (Role::User, "hello".to_owned()));
+}
+
+#[test]
+fn every_stage_of_a_turn_is_accounted_for() {
+    let mut call = VirtualCall::new(agent(), obedient("hello", "Hi."));
+    call.run_for(200);
+    ask(&mut call);
+    let latency = call
+        .events
+        .iter()
+        .find_map(|e| match &e.kind {
+            EventKind::TurnCompleted { latency, .. } => Some(*latency),
+            _ => None,
+        })
+        .unwrap();
+    assert!((480..=640).contains(&latency.endpointing_ms), "{latency:?}");
+    assert_eq!(latency.transcription_ms, 100);
+    assert_eq!(latency.first_token_ms, 200);
+    assert!(latency.playout_ms <= 20);
+    let sum = latency.endpointing_ms
+        + latency.transcription_ms
+        + latency.first_token_ms
+        + latency.first_audio_ms
+        + latency.playout_ms;
+    assert_eq!(latency.caller_heard_ms, sum);
+}
+
+#[test]
+fn a_caller_who_speaks_over_the_agent_is_listened_to_and_the_history_keeps_what_was_heard() {
+    let long = |command: &SpeechCommand| -> Reaction {
+        match command {
+            SpeechCommand::Respond { utterance, .. } => {
+                let mut said = spoken(100, *utterance, "First sentence here.", 1000, false);
+                said.pop();
+                let mut second = spoken(100, *utterance, "Second one is rather long and is cut.", 8000, false);
+                said.append(&mut second);
+                said
+            }
+            other => obedient("tell me all", "unused")(other),
+        }
+    };
+    let mut call = VirtualCall::new(agent(), long);
+    call.run_for(200);
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_until("quiet caller", VirtualCall::caller_is_quiet);
+    call.run_for(3000);
+    call.caller_says(SPEECH);
+    call.run_until("barge-in", |c| c.has(|k| matches!(k, EventKind::BargeIn { .. })));
+    let at_barge_in = call.voice_bytes();
+    call.run_for(400);
+    assert!(call.voice_bytes() <= at_barge_in + 160, "the agent goes on after a barge-in");
+    let (heard, text, ms) = call
+        .events
+        .iter()
+        .find_map(|e| match &e.kind {
+            EventKind::TurnCompleted { heard_text, agent_text, heard_ms, interrupted: true, .. } => {
+                Some((heard_text.clone(), agent_text.clone(), *heard_ms))
+            }
+            _ => None,
+        })
+        .unwrap();
+    assert!(heard.starts_with("First sentence here. Second"), "{heard}");
+    assert!(text.len() > heard.len() && ms > 3000, "{heard} of {text}, {ms} ms");
+    call.run_until("second request", |c| {
+        c.commands.iter().filter(|c| matches!(c, SpeechCommand::Respond { .. })).count() == 2
+    });
+    assert!(last_request(&call).contains(&(Role::Assistant, heard)));
+}
+
+#[test]
+fn a_caller_who_goes_on_before_the_answer_has_said_one_turn() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Transcribe { turn, .. } => {
+            vec![(2000, SpeechEvent::Transcribed { turn: *turn, text: "x".to_owned() })]
+        }
+        SpeechCommand::Respond { utterance, .. } => spoken(100, *utterance, "Yes.", 500, false),
+        _ => Vec::new(),
+    });
+    call.run_for(200);
+    let transcriptions = |c: &VirtualCall| -> Vec<usize> {
+        let audio = c.commands.iter().filter_map(|c| match c {
+            SpeechCommand::Transcribe { audio, .. } => Some(audio.len()),
+            _ => None,
+        });
+        audio.collect()
+    };
+    call.caller_says(SPEECH);
+    call.run_until("first transcription", |c| transcriptions(c).len() == 1);
+    call.caller_says(SPEECH);
+    call.run_until("second transcription", |c| transcriptions(c).len() == 2);
+    let lengths = transcriptions(&call);
+    assert!(lengths[1] > lengths[0] + SPEECH.len() * 8 / 10, "{lengths:?}");
+    call.run_until("answer", |c| completed(c) == 1);
+    assert_eq!(call.events.iter().filter(|e| matches!(e.kind, EventKind::TurnTranscribed { .. })).count(), 1);
+}
+
+#[test]
+fn a_caller_who_goes_on_for_ever_does_not_fill_the_memory() {
+    let mut call = VirtualCall::new(agent(), |_: &SpeechCommand| Vec::new());
+    for _ in 0..60 {
+        call.caller_says(SPEECH);
+        call.run_until("quiet caller", VirtualCall::caller_is_quiet);
+        call.run_for(800);
+    }
+    let longest = call.commands.iter().filter_map(|c| match c {
+        SpeechCommand::Transcribe { audio, .. } => Some(audio.len()),
+        _ => None,
+    });
+    assert!(longest.max().unwrap() <= (20 + 30) * 8000);
+}
+
+#[test]
+fn a_silent_caller_is_prompted_and_then_the_call_ends_politely() {
+    let mut call = VirtualCall::new(agent(), obedient("", ""));
+    call.run_until("hang-up", |c| c.hang_up.is_some());
+    assert_eq!(call.hang_up, Some(EndCause::CallerSilent));
+    let prompts: Vec<_> = call
+        .kinds()
+        .into_iter()
+        .filter_map(|k| match k {
+            EventKind::PromptStarted { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(prompts, ["Are you there?", "Goodbye."]);
+}
+
+#[test]
+fn the_longest_call_ends_with_a_goodbye_that_is_heard_out() {
+    let settings = AgentSettings { max_call: Duration::from_secs(5), ..agent() };
+    let mut call = VirtualCall::new(settings, obedient("hello", "Hi."));
+    call.run_until("goodbye", |c| c.has(|k| matches!(k, EventKind::PromptStarted { text } if text == "Goodbye.")));
+    call.caller_says(SPEECH);
+    call.run_until("hang-up", |c| c.hang_up.is_some());
+    assert_eq!(call.hang_up, Some(EndCause::MaxDuration));
+    assert_eq!(call.voice_bytes(), 4000, "the goodbye was cut");
+}
+
+#[test]
+fn a_goodbye_of_the_model_is_heard_to_the_end_before_the_call_ends() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => spoken(100, *utterance, "Bye then.", 700, true),
+        other => obedient("goodbye", "")(other),
+    });
+    call.caller_says(SPEECH);
+    call.run_until("hang-up", |c| c.hang_up.is_some());
+    assert_eq!(call.hang_up, Some(EndCause::AgentHungUp));
+    assert_eq!(call.voice_bytes(), 5600);
+}
+
+#[test]
+fn a_failed_provider_is_answered_with_a_fallback_and_three_failures_with_a_goodbye() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { turn, utterance, .. } => vec![(
+            50,
+            SpeechEvent::Failed {
+                turn: Some(*turn),
+                utterance: Some(*utterance),
+                stage: SpeechStage::Chat,
+                error: "500".to_owned(),
+            },
+        )],
+        other => obedient("hello", "")(other),
+    });
+    for n in 1..=3 {
+        call.caller_says(SPEECH);
+        call.run_until("failure", |c| {
+            c.events.iter().filter(|e| matches!(e.kind, EventKind::SpeechFailed { .. })).count() == n
+        });
+        call.run_for(1500);
+        let fallback = AgentSettings::default().fallback;
+        let said = call.has(|k| matches!(k, EventKind::PromptStarted { text } if *text == fallback));
+        assert!(said, "no fallback after failure {n}");
+    }
+    call.run_until("hang-up", |c| c.hang_up.is_some());
+    assert_eq!(call.hang_up, Some(EndCause::SpeechFailed));
+}
+
+#[test]
+fn a_provider_that_never_reports_does_not_leave_the_caller_in_silence() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Transcribe { .. } => Vec::new(),
+        other => obedient("", "")(other),
+    });
+    call.caller_says(SPEECH);
+    call.run_until("failure", |c| {
+        c.has(|k| matches!(k, EventKind::SpeechFailed { stage: SpeechStage::Transcription, .. }))
+    });
+    call.run_until("fallback", |c| c.has(|k| matches!(k, EventKind::PromptStarted { .. })));
+}
+
+#[test]
+fn speech_without_words_is_asked_again() {
+    let mut call = VirtualCall::new(agent(), obedient("", "Could you say that again?"));
+    ask(&mut call);
+    assert_eq!(last_request(&call).pop().unwrap(), (Role::User, UNCLEAR.to_owned()));
+}
+
+#[test]
+fn keys_are_a_turn_of_their_own() {
+    let mut call = VirtualCall::new(greeted(), obedient("", "You pressed keys."));
+    call.run_for(100);
+    for key in [1, 2, 11] {
+        call.caller_presses(key);
+        call.run_for(100);
+    }
+    call.run_until("answer", |c| completed(c) == 1);
+    assert_eq!(last_request(&call).pop().unwrap(), (Role::User, "[pressed 12#]".to_owned()));
+    assert_eq!(call.events.iter().filter(|e| matches!(e.kind, EventKind::Dtmf { .. })).count(), 3);
+}
+
+#[test]
+fn keys_and_then_speech_are_answered_once() {
+    let mut call = VirtualCall::new(agent(), obedient("hello", "Hi."));
+    call.run_for(100);
+    call.caller_presses(1);
+    call.run_for(100);
+    ask(&mut call);
+    call.run_for(2000);
+    assert_eq!(completed(&call), 1);
+    let request = last_request(&call);
+    assert_eq!(request[1], (Role::User, "[pressed 1]".to_owned()));
+    assert_eq!(request[2], (Role::User, "hello".to_owned()));
+}
+
+#[test]
+fn a_voice_that_never_pauses_is_one_turn_and_is_answered() {
+    let mut call = VirtualCall::new(agent(), obedient("la la la", "Nice song."));
+    // Only what is loud: the fixture without its pauses, for a minute.
+    let song: Vec<u8> = SPEECH.iter().copied().filter(|b| b & 0x7F < 0x50).collect();
+    for _ in 0..60 * 8000 / song.len() {
+        call.caller_says(&song);
+    }
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    let asked = call.commands.iter().filter(|c| matches!(c, SpeechCommand::Transcribe { .. })).count();
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn an_answer_that_is_lost_on_its_way_does_not_leave_the_caller_in_silence() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => {
+            let mut said = spoken(100, *utterance, "Half of it.", 500, false);
+            said.pop();
+            said
+        }
+        other => obedient("hello", "")(other),
+    });
+    call.caller_says(SPEECH);
+    call.run_until("failure", |c| {
+        c.has(|k| matches!(k, EventKind::SpeechFailed { stage: SpeechStage::Synthesis, .. }))
+    });
+    call.run_until("fallback", |c| c.has(|k| matches!(k, EventKind::PromptStarted { .. })));
+}
+
+#[test]
+fn a_noise_at_pick_up_does_not_cost_the_caller_the_greeting() {
+    let mut call = VirtualCall::new(greeted(), |command: &SpeechCommand| match command {
+        SpeechCommand::Say { utterance, text, .. } => spoken(1000, *utterance, text, 500, false),
+        other => obedient("", "")(other),
+    });
+    let start = SPEECH.iter().position(|b| b & 0x7F < 0x40).unwrap();
+    call.caller_says(&SPEECH[start..start + 1600]);
+    call.run_until("greeting", |c| c.has(|k| matches!(k, EventKind::PromptStarted { .. })));
+    call.run_for(2000);
+    let greetings = call.kinds().into_iter().filter(|k| matches!(k, EventKind::PromptStarted { .. })).count();
+    assert_eq!(greetings, 1);
+}
+
+#[test]
+fn what_was_heard_of_a_sentence_that_is_still_coming_is_not_overstated() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => {
+            let text = "This sentence takes about five seconds to be said, and one second of it has come so far.";
+            let mut said = spoken(100, *utterance, text, 1000, false);
+            said.pop();
+            said
+        }
+        other => obedient("hello", "")(other),
+    });
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_for(1200);
+    call.end(EndCause::CallerHungUp);
+    let heard = call.events.iter().find_map(|e| match &e.kind {
+        EventKind::TurnCompleted { heard_text, .. } => Some(heard_text.clone()),
+        _ => None,
+    });
+    assert_eq!(heard.unwrap(), "This sentence");
+}
+
+#[test]
+fn nothing_said_to_a_turn_that_is_over_is_played() {
+    let mut call = VirtualCall::new(agent(), obedient("hello", "Hi."));
+    ask(&mut call);
+    let before = call.voice_bytes();
+    for event in spoken(0, 1, "Stale.", 1000, true) {
+        let now = call.now;
+        call.call.handle_speech(now, event.1);
+    }
+    call.run_for(1000);
+    assert_eq!(call.voice_bytes(), before);
+    assert_eq!(call.hang_up, None);
+}

@@ -1,0 +1,67 @@
+//! The hot path allocates nothing: a counting allocator watches packets and ticks of calls in steady state.
+//! What happens once a turn (buffers, messages) may allocate; what happens every 20 ms may not.
+
+mod counting_allocator;
+mod virtual_call;
+
+use std::time::Duration;
+
+use counting_allocator::allocations_so_far;
+use engine::call::MAX_PACKET_BYTES;
+use engine::rtp::write_header;
+use virtual_call::{SPEECH, VirtualCall, agent, obedient, spoken};
+
+use edge_protocol::EventKind;
+use engine::call::SpeechCommand;
+
+/// Allocations of `ticks` packets in and packets (and reports) out, with `audio` from the caller, repeated.
+fn allocations(call: &mut VirtualCall, audio: &[u8], ticks: u32) -> u64 {
+    let mut datagram = [0; 172];
+    let mut packet = [0; MAX_PACKET_BYTES];
+    let before = allocations_so_far();
+    for n in 0..ticks {
+        let mut header = [0; 12];
+        write_header(&mut header, false, 0, 9000_u16.wrapping_add(n as u16), 90_000 + n * 160, 0xD00D);
+        datagram[..12].copy_from_slice(&header);
+        let at = n as usize * 160 % (audio.len() - 160);
+        datagram[12..].copy_from_slice(&audio[at..at + 160]);
+        call.call.handle_rtp(call.now, call.from, &datagram);
+        call.call.tick(call.now, &mut packet);
+        call.call.send_report(call.now, &mut packet);
+        call.now = call.now + Duration::from_millis(20);
+    }
+    allocations_so_far() - before
+}
+
+#[test]
+fn a_listening_call_allocates_nothing() {
+    let mut call = VirtualCall::new(agent(), obedient("", ""));
+    call.ssrc = 0xD00D;
+    call.run_for(1000);
+    assert_eq!(allocations(&mut call, &[0xFF; 320], 300), 0);
+}
+
+#[test]
+fn a_call_in_which_the_agent_speaks_allocates_nothing() {
+    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => spoken(0, *utterance, "Long.", 20_000, false),
+        other => obedient("hello", "")(other),
+    });
+    call.ssrc = 0xD00D;
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_for(200);
+    assert_eq!(allocations(&mut call, &[0xFF; 320], 500), 0);
+}
+
+#[test]
+fn a_call_in_which_the_caller_speaks_allocates_only_where_a_turn_outgrows_its_buffer() {
+    let mut call = VirtualCall::new(agent(), obedient("hello", "Hi."));
+    call.ssrc = 0xD00D;
+    call.caller_says(SPEECH);
+    call.run_until("speech", |c| c.has(|k| matches!(k, EventKind::SpeechStarted { .. })));
+    // Ten seconds of speech without a pause: a buffer of 2 s doubles three times.
+    let loud: Vec<u8> = SPEECH.iter().copied().filter(|b| b & 0x7F < 0x50).collect();
+    let counted = allocations(&mut call, &loud, 500);
+    assert!(counted <= 3, "{counted} allocations in 500 ticks");
+}

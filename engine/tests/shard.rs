@@ -1,0 +1,201 @@
+//! A shard with real sockets on loopback: calls share a socket, packets find their call, the end is clean.
+//! What a call does with its packets is tested in virtual time; nothing here asserts how long anything takes.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
+use engine::audio::g711::Law;
+use engine::call::{AgentSettings, CallFacts, CallSetup, MediaSession, StreamSeed};
+use engine::clock::Clock;
+use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
+use engine::rtp::{RtpPacket, write_header};
+use engine::shard::{CallNotice, NOTICES, Reservation, ShardConfig, ShardHandle};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Bench {
+    shard: ShardHandle,
+    events: mpsc::Receiver<CallEvent>,
+    recorder: Recorder,
+    recordings: mpsc::UnboundedReceiver<RecordingEvent>,
+    _wishes: mpsc::Receiver<(engine::shard::CallKey, engine::call::SpeechCommand)>,
+    _dir: TempDir,
+}
+
+struct Phone {
+    socket: UdpSocket,
+    ssrc: u32,
+    sequence: u16,
+}
+
+fn bench(ports: std::ops::RangeInclusive<u16>) -> Bench {
+    let dir = TempDir::new().unwrap();
+    let (recorder, mut taps, recordings) = Recorder::start(RecorderConfig::new(dir.path(), 1)).unwrap();
+    let (events, from_calls) = mpsc::channel(1000);
+    let (speech, wishes) = mpsc::channel(1000);
+    let (shard, _thread) = ShardHandle::spawn(ShardConfig {
+        shard: 0,
+        ip: "127.0.0.1".parse().unwrap(),
+        ports,
+        clock: Clock::start(),
+        tap: taps.remove(0),
+        events,
+        speech,
+    })
+    .unwrap();
+    Bench { shard, events: from_calls, recorder, recordings, _wishes: wishes, _dir: dir }
+}
+
+fn setup(name: &str, remote: SocketAddr) -> CallSetup {
+    CallSetup {
+        call_id: name.to_owned(),
+        started_at_ms: 1_700_000_000_000,
+        facts: CallFacts {
+            direction: Direction::Inbound,
+            from: "sip:a@127.0.0.1".to_owned(),
+            to: "sip:b@127.0.0.1".to_owned(),
+            sip_call_id: name.to_owned(),
+            node: "n".to_owned(),
+            headers: Vec::new(),
+        },
+        session: MediaSession {
+            law: Law::Mu,
+            payload_type: 0,
+            telephone_event: None,
+            frames_per_packet: 1,
+            remote_rtp: remote,
+            remote_rtcp: remote,
+            rtcp_mux: true,
+            sends: true,
+            receives: true,
+        },
+        seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
+        agent: Arc::new(AgentSettings::default()),
+    }
+}
+
+impl Phone {
+    fn new(ssrc: u32) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        Self { socket, ssrc, sequence: 0 }
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
+    /// Sends packets until one comes back, as a phone does while its call is being set up.
+    fn exchange(&mut self, port: u16) -> Vec<u8> {
+        let mut heard = [0; 1500];
+        for _ in 0..200 {
+            let mut packet = [0xFF; 172];
+            let (header, _) = packet.split_first_chunk_mut().unwrap();
+            write_header(header, false, 0, self.sequence, u32::from(self.sequence) * 160, self.ssrc);
+            self.sequence += 1;
+            self.socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
+            if let Ok(bytes) = self.socket.recv(&mut heard) {
+                return heard[..bytes].to_vec();
+            }
+        }
+        panic!("no packet came back from port {port}");
+    }
+}
+
+impl Bench {
+    async fn call(&self, name: &str, phone: SocketAddr) -> (Reservation, mpsc::Receiver<CallNotice>) {
+        let reservation = self.shard.reserve(Some(phone), None).await.unwrap();
+        let (notices, lines) = mpsc::channel(NOTICES);
+        let meta = RecordingMeta { call_id: name.to_owned(), started_at_ms: 0, from: String::new(), to: String::new() };
+        let recording = self.recorder.handle().open(meta).unwrap();
+        self.shard.start(reservation.key, setup(name, phone), Some(recording), notices).await.unwrap();
+        (reservation, lines)
+    }
+
+    async fn ended(&mut self) -> CallEvent {
+        loop {
+            let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap();
+            if matches!(event.kind, EventKind::CallEnded { .. }) {
+                return event;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_share_a_socket_once_their_sources_are_known() {
+    let bench = bench(31_000..=31_039);
+    let (mut first, mut second) = (Phone::new(1), Phone::new(2));
+    let (one, _a) = bench.call("one", first.addr()).await;
+    let (two, _b) = bench.call("two", second.addr()).await;
+    assert_ne!(one.port, two.port, "two calls whose sources are not known cannot share a socket");
+    first.exchange(one.port);
+    second.exchange(two.port);
+    // Once packets were answered the sources are learned, and both sockets have room again.
+    let mut third = Phone::new(3);
+    for _ in 0..10 {
+        first.exchange(one.port);
+        second.exchange(two.port);
+    }
+    let (three, _c) = bench.call("three", third.addr()).await;
+    assert!([one.port, two.port].contains(&three.port));
+    let heard = third.exchange(three.port);
+    assert_eq!(RtpPacket::parse(&heard).unwrap().payload.len(), 160);
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_behind_nat_gets_its_call_back_at_the_address_it_sends_from() {
+    let mut bench = bench(31_040..=31_079);
+    let mut phone = Phone::new(1);
+    let (reservation, mut lines) = bench.call("nat", "127.0.0.99:4000".parse().unwrap()).await;
+    phone.exchange(reservation.port);
+    bench.shard.end(reservation.key, EndCause::CallerHungUp).await;
+    let ended = bench.ended().await;
+    let EventKind::CallEnded { quality, .. } = ended.kind else { panic!("{ended:?}") };
+    assert!(quality.packets_received >= 1);
+    let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
+    assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_heard_and_said_is_on_the_recording() {
+    let mut bench = bench(31_080..=31_119);
+    let mut phone = Phone::new(1);
+    let reservation = bench.shard.reserve(Some(phone.addr()), None).await.unwrap();
+    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let meta = RecordingMeta { call_id: "rec".to_owned(), started_at_ms: 0, from: String::new(), to: String::new() };
+    let recording = bench.recorder.handle().open(meta).unwrap();
+    bench.shard.start(reservation.key, setup("rec", phone.addr()), Some(recording), notices).await.unwrap();
+    for _ in 0..60 {
+        phone.exchange(reservation.port);
+    }
+    bench.shard.end(reservation.key, EndCause::CallerHungUp).await;
+    lines.recv().await.unwrap();
+    bench.recorder.handle().finish(recording).unwrap();
+    let event = tokio::time::timeout(PATIENCE, bench.recordings.recv()).await.unwrap().unwrap();
+    let RecordingEvent::Ready(ready) = event else { panic!("{event:?}") };
+    assert!(ready.duration_ms >= 1180, "{ready:?}");
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_that_is_given_back_can_be_taken_again() {
+    let bench = bench(31_120..=31_121);
+    let phone: SocketAddr = "127.0.0.1:4000".parse().unwrap();
+    let first = bench.shard.reserve(Some(phone), None).await.unwrap();
+    let none_left = bench.shard.reserve(Some(phone), None).await.unwrap_err();
+    assert!(none_left.to_string().contains("31120"), "{none_left}");
+    bench.shard.release(first.key).await;
+    let second = bench.shard.reserve(Some(phone), None).await.unwrap();
+    assert_ne!(second.key, first.key);
+    bench.shard.stop().await;
+}

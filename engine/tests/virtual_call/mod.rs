@@ -1,0 +1,257 @@
+//! A call driven in virtual time: a caller's packets in, the agent's packets and events out, speech answered by a script.
+//! No thread, no socket and no clock; a minute of conversation takes milliseconds.
+#![allow(dead_code, reason = "each test file uses its part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
+use engine::audio::g711::Law;
+use engine::call::{
+    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, SpeechCommand, SpeechEvent, StreamSeed,
+    Wish,
+};
+use engine::clock::Moment;
+use engine::rtp::write_header;
+
+/// Half a sentence by a synthetic voice, µ-law, 8 kHz; the voice detector knows it for speech.
+pub const SPEECH: &[u8] = include_bytes!("../fixtures/speech_rms.ul");
+
+pub const CALLER: &str = "192.0.2.10:4000";
+
+/// What comes back from speech, and after how many milliseconds.
+pub type Reaction = Vec<(u64, SpeechEvent)>;
+
+/// The call, its caller and its script.
+pub struct VirtualCall {
+    pub call: Call,
+    pub now: Moment,
+    /// Every RTP packet the agent sent.
+    pub packets: Vec<Vec<u8>>,
+    pub events: Vec<CallEvent>,
+    pub commands: Vec<SpeechCommand>,
+    pub hang_up: Option<EndCause>,
+    /// Source and SSRC of the caller's stream.
+    pub from: SocketAddr,
+    pub ssrc: u32,
+    /// False: the caller's packets stop.
+    pub sending: bool,
+    brain: Box<dyn FnMut(&SpeechCommand) -> Reaction>,
+    due: VecDeque<(Moment, SpeechEvent)>,
+    mouth: VecDeque<u8>,
+    sequence: u16,
+    timestamp: u32,
+}
+
+pub fn agent() -> AgentSettings {
+    AgentSettings {
+        name: "test".to_owned(),
+        instructions: "Be brief.".to_owned(),
+        silence_prompts: vec!["Are you there?".to_owned()],
+        ..AgentSettings::default()
+    }
+}
+
+pub fn session() -> MediaSession {
+    MediaSession {
+        law: Law::Mu,
+        payload_type: 0,
+        telephone_event: Some(101),
+        frames_per_packet: 1,
+        remote_rtp: CALLER.parse().unwrap(),
+        remote_rtcp: CALLER.parse().unwrap(),
+        rtcp_mux: true,
+        sends: true,
+        receives: true,
+    }
+}
+
+/// Audio that is easy to tell from silence: every byte `value`.
+pub fn voice(value: u8, ms: usize) -> Bytes {
+    Bytes::from(vec![value; ms * 8])
+}
+
+/// Everything an answer or prompt consists of, at once after `delay`.
+pub fn spoken(delay: u64, utterance: u32, text: &str, ms: usize, hang_up: bool) -> Reaction {
+    vec![
+        (delay, SpeechEvent::FirstToken { utterance }),
+        (delay, SpeechEvent::Sentence { utterance, text: text.to_owned() }),
+        (delay, SpeechEvent::Voice { utterance, audio: voice(0x21, ms) }),
+        (delay, SpeechEvent::Said { utterance, hang_up }),
+    ]
+}
+
+/// Hears `heard`, answers `answer` with a second of voice, says prompts with half a second of voice.
+pub fn obedient(heard: &'static str, answer: &'static str) -> impl FnMut(&SpeechCommand) -> Reaction {
+    move |command| match command {
+        SpeechCommand::Transcribe { turn, .. } => {
+            vec![(100, SpeechEvent::Transcribed { turn: *turn, text: heard.to_owned() })]
+        }
+        SpeechCommand::Respond { utterance, .. } => spoken(200, *utterance, answer, 1000, false),
+        SpeechCommand::Say { utterance, text, .. } => spoken(50, *utterance, text, 500, false),
+        SpeechCommand::Cancel => Vec::new(),
+    }
+}
+
+impl VirtualCall {
+    pub fn new(agent: AgentSettings, brain: impl FnMut(&SpeechCommand) -> Reaction + 'static) -> Self {
+        let setup = CallSetup {
+            call_id: "01890000-0000-7000-8000-000000000001".to_owned(),
+            started_at_ms: 1_700_000_000_000,
+            facts: CallFacts {
+                direction: Direction::Inbound,
+                from: "sip:caller@192.0.2.10".to_owned(),
+                to: "sip:agent@192.0.2.1".to_owned(),
+                sip_call_id: "abc@192.0.2.10".to_owned(),
+                node: "test-node".to_owned(),
+                headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
+            },
+            session: session(),
+            seed: StreamSeed {
+                ssrc: 0x1234_5678,
+                sequence: 65_530,
+                timestamp: u32::MAX - 1000,
+                cname: "test@tandem".to_owned(),
+                started_at_ms: 1_700_000_000_000,
+            },
+            agent: Arc::new(agent),
+        };
+        let now = Moment::from_millis(1000);
+        let mut call = Self {
+            call: Call::new(now, setup),
+            now,
+            packets: Vec::new(),
+            events: Vec::new(),
+            commands: Vec::new(),
+            hang_up: None,
+            from: CALLER.parse().unwrap(),
+            ssrc: 0xCAFE,
+            sending: true,
+            brain: Box::new(brain),
+            due: VecDeque::new(),
+            mouth: VecDeque::new(),
+            sequence: 100,
+            timestamp: 5000,
+        };
+        call.drain();
+        call
+    }
+
+    /// The caller begins to say `audio` (law bytes).
+    pub fn caller_says(&mut self, audio: &[u8]) {
+        self.mouth.extend(audio);
+    }
+
+    pub fn caller_is_quiet(&self) -> bool {
+        self.mouth.is_empty()
+    }
+
+    /// Presses a key: seven RFC 4733 packets, the last three its end.
+    pub fn caller_presses(&mut self, event: u8) {
+        for n in 1..=7_u16 {
+            let end = if n > 4 { 0x80 } else { 0 };
+            let [high, low] = (n.min(5) * 160).to_be_bytes();
+            self.send_packet(n == 1, 101, &[event, end | 10, high, low]);
+        }
+        self.timestamp = self.timestamp.wrapping_add(800);
+    }
+
+    /// 20 ms of both sides.
+    pub fn step(&mut self) {
+        while self.due.front().is_some_and(|(at, _)| *at <= self.now) {
+            let (_, event) = self.due.pop_front().unwrap();
+            self.call.handle_speech(self.now, event);
+            self.drain();
+        }
+        if self.sending {
+            let mut payload = [Law::Mu.silence(); 160];
+            for byte in &mut payload {
+                *byte = self.mouth.pop_front().unwrap_or(Law::Mu.silence());
+            }
+            self.send_packet(false, 0, &payload);
+            self.timestamp = self.timestamp.wrapping_add(160);
+        }
+        let mut packet = [0; MAX_PACKET_BYTES];
+        if let Some(sent) = self.call.tick(self.now, &mut packet) {
+            self.packets.push(packet[..sent.bytes].to_vec());
+        }
+        self.drain();
+        self.now = self.now + Duration::from_millis(20);
+    }
+
+    pub fn run_for(&mut self, ms: u64) {
+        for _ in 0..ms / 20 {
+            self.step();
+        }
+    }
+
+    /// Steps until `done` says so.
+    pub fn run_until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        for _ in 0..60_000 / 20 {
+            if done(self) {
+                return;
+            }
+            self.step();
+        }
+        panic!("no {what} within a minute; events: {:#?}", self.kinds());
+    }
+
+    /// Sends a valid RTP packet of the caller's stream from wherever `from` says.
+    pub fn send_packet(&mut self, marker: bool, payload_type: u8, payload: &[u8]) -> bool {
+        let mut header = [0; 12];
+        write_header(&mut header, marker, payload_type, self.sequence, self.timestamp, self.ssrc);
+        self.sequence = self.sequence.wrapping_add(1);
+        let taken = self.call.handle_rtp(self.now, self.from, &[&header, payload].concat());
+        self.drain();
+        taken
+    }
+
+    /// A packet of the caller's stream is lost on the way.
+    pub fn skip_packet(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(160);
+    }
+
+    pub fn end(&mut self, cause: EndCause) {
+        let mut packet = [0; MAX_PACKET_BYTES];
+        self.call.end(self.now, cause, &mut packet);
+        self.drain();
+    }
+
+    pub fn kinds(&self) -> Vec<&EventKind> {
+        self.events.iter().map(|e| &e.kind).collect()
+    }
+
+    pub fn has(&self, wanted: impl Fn(&EventKind) -> bool) -> bool {
+        self.events.iter().any(|e| wanted(&e.kind))
+    }
+
+    /// Payload bytes of voice (not silence) in the packets sent so far.
+    pub fn voice_bytes(&self) -> usize {
+        self.packets.iter().flat_map(|p| &p[12..]).filter(|&&b| b == 0x21).count()
+    }
+
+    fn drain(&mut self) {
+        while let Some(wish) = self.call.pop_wish() {
+            match wish {
+                Wish::HangUp(cause) => self.hang_up = Some(cause),
+                Wish::Speech(command) => {
+                    if command == SpeechCommand::Cancel {
+                        self.due.clear();
+                    }
+                    for (delay, event) in (self.brain)(&command) {
+                        self.due.push_back((self.now + Duration::from_millis(delay), event));
+                    }
+                    self.commands.push(command);
+                }
+            }
+        }
+        while let Some(fact) = self.call.pop_fact() {
+            self.events.push(fact);
+        }
+    }
+}
