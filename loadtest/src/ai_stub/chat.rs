@@ -1,0 +1,71 @@
+//! `POST /v1/chat/completions`: repeats what the user said, streamed word by word or in one piece.
+//! Tools and options of the request are ignored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::Stub;
+use super::faults::{self, Stage, Treatment};
+
+/// 100 tokens a second.
+const BETWEEN_TOKENS: Duration = Duration::from_millis(10);
+/// Tokens of an answer that is cut off.
+const TOKENS_BEFORE_CUT: usize = 3;
+
+pub async fn answer(State(stub): State<Arc<Stub>>, Json(request): Json<Value>) -> Response {
+    let text = match &stub.reply {
+        Some(reply) => reply.clone(),
+        None => format!("You said {}. I am a test voice and say this to every caller. What else?", last_line(&request)),
+    };
+    let streamed = request["stream"].as_bool().unwrap_or(false);
+    let treatment = faults::treat(stub.faults.as_ref(), Stage::Chat, stub.token_after).await;
+    if let Treatment::Refuse(response) = treatment {
+        return response;
+    }
+    if !streamed && matches!(treatment, Treatment::Normal) {
+        let choice = json!({"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"});
+        return Json(envelope("chat.completion", choice)).into_response();
+    }
+    let events = tokens(&text);
+    let body = match treatment {
+        Treatment::Cut => faults::cut(events, TOKENS_BEFORE_CUT),
+        _ => faults::whole(events),
+    };
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+fn last_line(request: &Value) -> &str {
+    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let user = messages.iter().rev().find(|message| message["role"] == "user");
+    user.and_then(|message| message["content"].as_str()).unwrap_or("nothing")
+}
+
+/// Server-sent events: a word each, the finish, `[DONE]`.
+fn tokens(text: &str) -> impl Stream<Item = Bytes> + Send + use<> {
+    let words: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
+    let deltas = words.into_iter().map(|word| chunk(json!({"content": word}), Value::Null));
+    let finish = [chunk(json!({}), json!("stop")), Bytes::from_static(b"data: [DONE]\n\n")];
+    stream::iter(deltas.chain(finish)).enumerate().then(async |(n, event)| {
+        if n > 0 {
+            tokio::time::sleep(BETWEEN_TOKENS).await;
+        }
+        event
+    })
+}
+
+fn chunk(delta: Value, finish: Value) -> Bytes {
+    let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+    format!("data: {}\n\n", envelope("chat.completion.chunk", choice)).into()
+}
+
+fn envelope(object: &str, choice: Value) -> Value {
+    json!({"id": "chatcmpl-stub", "object": object, "created": 0, "model": "stub", "choices": [choice]})
+}

@@ -1,0 +1,135 @@
+//! What comes back on a leg: counted by header, listened to by energy, kept by timestamp.
+//! No sockets; packets come with their kernel time.
+
+use engine::audio::FRAME_SAMPLES;
+use engine::clock::Moment;
+use engine::rtp::{RtpPacket, is_rtcp};
+
+use super::leg::{LegReport, SendCounts};
+use super::{Event, Route};
+use crate::measure::level::{self, Change, SpeechFinder};
+use crate::measure::spacing::{Arrival, SpacingMeter};
+
+/// More silence than this before a packet is a broken timestamp and not worth the memory: 60 s.
+const LONGEST_HOLE: usize = 60 * 8000;
+
+pub struct Ear {
+    meter: SpacingMeter,
+    finder: SpeechFinder,
+    voiced_frames: u64,
+    ignored: u64,
+    rtcp: u64,
+    first_packet: Option<Moment>,
+    audio: Option<Audio>,
+}
+
+/// Heard audio in the sender's media time.
+#[derive(Default)]
+struct Audio {
+    samples: Vec<i16>,
+    /// SSRC, and the timestamp that belongs to `samples[base]`.
+    source: Option<(u32, u32)>,
+    base: usize,
+}
+
+// === impl Ear ===
+
+impl Ear {
+    pub fn new(keep_audio: bool) -> Self {
+        Self {
+            meter: SpacingMeter::default(),
+            finder: SpeechFinder::default(),
+            voiced_frames: 0,
+            ignored: 0,
+            rtcp: 0,
+            first_packet: None,
+            audio: keep_audio.then(Audio::default),
+        }
+    }
+
+    pub fn hear(&mut self, at: Moment, datagram: &[u8], route: &Route, mut tell: impl FnMut(Event)) {
+        if is_rtcp(datagram) {
+            self.rtcp += 1;
+            return;
+        }
+        let packet = match RtpPacket::parse(datagram) {
+            Ok(packet) if packet.payload_type == route.payload_type => packet,
+            _ => {
+                self.ignored += 1;
+                return;
+            }
+        };
+        self.meter.on_packet(Arrival {
+            at,
+            marker: packet.marker,
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            ssrc: packet.ssrc,
+            samples: packet.payload.len() as u32,
+        });
+        if self.first_packet.is_none() {
+            self.first_packet = Some(at);
+            tell(Event::FirstPacket { at });
+        }
+        let mut frame = [0; FRAME_SAMPLES];
+        for (n, chunk) in packet.payload.chunks(FRAME_SAMPLES).enumerate() {
+            route.law.decode_into(chunk, &mut frame);
+            let Some(samples) = frame.get(..chunk.len()) else { continue };
+            self.voiced_frames += u64::from(level::is_voiced(samples));
+            match self.finder.push(at, samples) {
+                Some(Change::Started { at }) => tell(Event::VoiceStarted { at }),
+                Some(Change::Ended { last }) => tell(Event::VoiceEnded { last }),
+                None => {}
+            }
+            if let Some(audio) = &mut self.audio {
+                let timestamp = packet.timestamp.wrapping_add((n * FRAME_SAMPLES) as u32);
+                audio.place(packet.ssrc, timestamp, samples);
+            }
+        }
+    }
+
+    pub fn into_report(self, sending: SendCounts) -> LegReport {
+        LegReport {
+            sending,
+            received: self.meter.into_counts(),
+            voiced_frames: self.voiced_frames,
+            ignored: self.ignored,
+            rtcp: self.rtcp,
+            first_packet: self.first_packet,
+            heard: self.audio.map(|audio| audio.samples).unwrap_or_default(),
+        }
+    }
+}
+
+// === impl Audio ===
+
+impl Audio {
+    fn place(&mut self, ssrc: u32, timestamp: u32, frame: &[i16]) {
+        let origin = match self.source {
+            Some((known, origin)) if known == ssrc => origin,
+            // A new source has its own time: it goes on where the old one stopped.
+            _ => {
+                self.source = Some((ssrc, timestamp));
+                self.base = self.samples.len();
+                timestamp
+            }
+        };
+        let ahead = timestamp.wrapping_sub(origin);
+        // Older than the first packet of this source: there is no place for it.
+        let Ok(ahead) = usize::try_from(ahead as i32) else { return };
+        let start = self.base + ahead;
+        if start > self.samples.len() + LONGEST_HOLE {
+            return;
+        }
+        let end = start + frame.len();
+        if end > self.samples.len() {
+            self.samples.resize(end, 0);
+        }
+        if let Some(place) = self.samples.get_mut(start..end) {
+            place.copy_from_slice(frame);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

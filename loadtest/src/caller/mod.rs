@@ -1,0 +1,11 @@
+//! A caller: dials over SIP, sends and hears RTP, and follows a script. Shared by every command.
+//! It measures what a phone would notice; what the node says about it is `node_events`.
+
+mod call;
+mod conversation;
+pub mod media;
+mod phone;
+
+pub use call::{CallEnded, Caller, Said};
+pub use conversation::{Conversation, LineHeard, Manners, Prepared};
+pub use phone::{DialError, Phone, StartError, Target};

@@ -1,0 +1,67 @@
+//! Durations counted in a small fixed histogram, one per call, merged for a report.
+//! Microseconds inside, milliseconds outside, 0.1 % resolution; what is longer than 60 s counts as 60 s.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+const LONGEST_US: u64 = 60_000_000;
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// Counts durations; recording allocates nothing.
+#[derive(Debug, Clone)]
+pub struct Durations(Histogram<u32>);
+
+/// What a report shows of [`Durations`], milliseconds. All zero when nothing was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Percentiles {
+    pub count: u64,
+    pub min_ms: f64,
+    pub p50_ms: f64,
+    pub p95_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+}
+
+// === impl Durations ===
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(Histogram::new_with_max(LONGEST_US, SIGNIFICANT_DIGITS).expect("the constants are valid bounds"))
+    }
+}
+
+impl Durations {
+    pub fn record(&mut self, duration: Duration) {
+        self.0.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(LONGEST_US));
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        // Both have the same bounds, so adding cannot fail.
+        let _ = self.0.add(&other.0);
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    pub fn percentiles(&self) -> Percentiles {
+        if self.0.is_empty() {
+            return Percentiles::default();
+        }
+        Percentiles {
+            count: self.0.len(),
+            min_ms: ms(self.0.min()),
+            p50_ms: ms(self.0.value_at_quantile(0.50)),
+            p95_ms: ms(self.0.value_at_quantile(0.95)),
+            p99_ms: ms(self.0.value_at_quantile(0.99)),
+            max_ms: ms(self.0.max()),
+        }
+    }
+}
+
+/// Whole microseconds as milliseconds; reports need no more than the three digits counted.
+fn ms(us: u64) -> f64 {
+    us as f64 / 1000.0
+}

@@ -1,0 +1,8 @@
+//! Numbers from what came over the wire: packet spacing, alignment of heard audio, voiced frames, latency.
+//! Pure code on values handed in; nothing here owns a socket or reads a clock.
+
+pub mod alignment;
+pub mod histogram;
+pub mod level;
+mod path;
+pub mod spacing;

@@ -1,0 +1,17 @@
+//! What a run found, for people (tables) and for scripts (JSON).
+//! Nothing is measured here; numbers come from `measure`, `caller` and `script::judge`.
+
+mod fleet;
+mod live;
+mod media;
+mod table;
+mod talk;
+
+pub use fleet::{CallResult, FleetReport};
+pub use live::Live;
+pub use media::MediaReport;
+pub use table::Table;
+pub use talk::TalkReport;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Free ports on loopback, so that tests run beside a running Tandem and beside each other.
+//! Nothing is held: a port is free when asked for, and its user binds it soon after.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+
+/// RTP ports a node gets in tests. SIPp's media and the kernel's own choices stay outside of 20000-31999.
+const RTP_BLOCK: u16 = 1000;
+const RTP_FIRST: u16 = 20000;
+const RTP_LAST: u16 = 31000;
+
+/// Blocks given to nodes of this process.
+static RTP_TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+
+/// A port of which the UDP and the TCP one are free, and the next port's too (baresip takes two).
+pub fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = tcp.local_addr()?.port();
+        let Some(next) = port.checked_add(1) else { continue };
+        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            && UdpSocket::bind((Ipv4Addr::LOCALHOST, next)).is_ok()
+            && TcpListener::bind((Ipv4Addr::LOCALHOST, next)).is_ok();
+        if free {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no two neighbouring free ports on 127.0.0.1")
+}
+
+/// A block of UDP ports nobody on this machine uses.
+pub fn free_rtp_ports() -> Result<RangeInclusive<u16>> {
+    let used = udp_ports_in_use()?;
+    let mut taken = RTP_TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let first = (RTP_FIRST..=RTP_LAST)
+        .step_by(usize::from(RTP_BLOCK))
+        .find(|first| !taken.contains(first) && !(*first..first + RTP_BLOCK).any(|port| used.contains(&port)))
+        .context("no 1,000 free UDP ports between 20000 and 31999")?;
+    taken.push(first);
+    Ok(first..=first + RTP_BLOCK - 1)
+}
+
+/// The block is free for another node.
+pub fn give_back(ports: &RangeInclusive<u16>) {
+    RTP_TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|first| first != ports.start());
+}
+
+/// Local ports in the kernel's table of UDP sockets (proc_net(5)).
+pub fn udp_ports_in_use() -> Result<HashSet<u16>> {
+    let table = std::fs::read_to_string("/proc/net/udp").context("/proc/net/udp")?;
+    let port = |line: &str| {
+        let local = line.split_whitespace().nth(1)?;
+        u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()
+    };
+    Ok(table.lines().skip(1).filter_map(port).collect())
+}

@@ -1,0 +1,50 @@
+//! The smallest SIP client: asks OPTIONS (RFC 3261 section 11) and reads the status.
+//! Calls are made by SIPp and baresip.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use tokio::net::UdpSocket;
+
+use crate::process::POLL;
+
+/// The status code with which `127.0.0.1:<port>` answers OPTIONS over UDP; `None` when it does not within a second.
+pub async fn options(port: u16) -> Result<Option<u16>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let own = socket.local_addr()?;
+    let id = format!("{}-{port}", own.port());
+    let request = [
+        format!("OPTIONS sip:127.0.0.1:{port} SIP/2.0"),
+        format!("Via: SIP/2.0/UDP {own};rport;branch=z9hG4bK{id}"),
+        "Max-Forwards: 10".to_owned(),
+        format!("From: <sip:test@127.0.0.1>;tag={id}"),
+        format!("To: <sip:127.0.0.1:{port}>"),
+        format!("Call-ID: {id}"),
+        "CSeq: 1 OPTIONS".to_owned(),
+        "Content-Length: 0\r\n\r\n".to_owned(),
+    ]
+    .join("\r\n");
+    socket.send_to(request.as_bytes(), (Ipv4Addr::LOCALHOST, port)).await?;
+    let mut answer = [0; 2048];
+    let Ok(received) = tokio::time::timeout(Duration::from_secs(1), socket.recv(&mut answer)).await else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&answer[..received?]).into_owned();
+    Ok(text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()))
+}
+
+/// Asks until the answer is `status`.
+pub async fn until_options_say(port: u16, status: u16, within: Duration) -> Result<()> {
+    let deadline = Instant::now() + within;
+    loop {
+        let answer = options(port).await?;
+        if answer == Some(status) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("127.0.0.1:{port} answers OPTIONS with {answer:?}, not {status}, after {within:?}");
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
