@@ -1,0 +1,9 @@
+#!/bin/bash
+# Many conversations at once through Kamailio to one node: 200 callers unless told otherwise (`load.sh 50`).
+# The caller prints what they would have noticed, and fails if it was anything.
+: "${TANDEM_DATA:=$(cd "$(dirname "$0")/../.." && pwd)/var/load}"
+# shellcheck source=stack.bash
+. "$(dirname "$0")/stack.bash"
+
+stack_start 1
+"$loadtest" calls --target "sip:agent@127.0.0.1:$kamailio_port" --calls "${1:-200}"

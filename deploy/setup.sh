@@ -1,0 +1,143 @@
+#!/bin/sh
+# Installs what Tandem needs and this machine lacks. Says what it installs, asks nothing, changes
+# nothing when nothing is missing, and uses sudo only for packages and only when not root.
+#
+#   deploy/setup.sh          to build and run:  the compiler, Kamailio, the offline voices and ears
+#   deploy/setup.sh --test   and to test:       SIPp, baresip, cargo-nextest, cargo-deny
+#
+# Written for Debian 12 and Ubuntu. Elsewhere it names what to install by hand.
+set -eu
+
+for_tests=no
+case ${1-} in
+    '') ;;
+    --test) for_tests=yes ;;
+    *) echo "usage: deploy/setup.sh [--test]" >&2; exit 2 ;;
+esac
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${TANDEM_CACHE:-$HOME/.cache/tandem}
+PATH=$HOME/.cargo/bin:$cache/tools/bin:$PATH
+
+nextest_version=0.9.143
+deny_version=0.20.2
+
+packages="ca-certificates curl gcc libc6-dev make pkg-config procps util-linux kamailio
+    flite libflite1 libpocketsphinx3 pocketsphinx-en-us"
+[ $for_tests = no ] || packages="$packages sip-tester baresip-core pocketsphinx-testdata"
+
+say() { echo "setup: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# === Debian packages ===
+
+missing_packages() {
+    for package in $packages; do
+        case $installed in *" $package "*) ;; *) printf '%s ' "$package" ;; esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif ! command -v sudo > /dev/null; then
+        fail "not root and no sudo: install by hand: $missing"
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# Debian's Kamailio package starts a server of its own and again at every boot; ours is started by
+# deploy/local or systemd with our configuration. A policy-rc.d that says no keeps the package quiet.
+install_packages() {
+    quiet=no
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        quiet=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d > /dev/null
+        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+        trap 'exit 1' INT TERM
+        as_root chmod 755 /usr/sbin/policy-rc.d
+    fi
+    apt="env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0"
+    as_root $apt update || say "the package lists could not be refreshed; going on with the old ones"
+    # shellcheck disable=SC2086 # words on purpose
+    as_root $apt install --no-install-recommends $missing < /dev/null > /dev/null ||
+        fail "apt-get could not install: $missing"
+    case $missing in
+        *kamailio*) [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable --now kamailio || true ;;
+    esac
+    if [ $quiet = yes ]; then
+        as_root rm -f /usr/sbin/policy-rc.d
+        trap - EXIT
+    fi
+}
+
+if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
+    # shellcheck disable=SC2086
+    installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2> /dev/null |
+        sed -n 's/^installed //p' | tr '\n' ' ')"
+    missing=$(missing_packages)
+    if [ -n "$missing" ]; then
+        say "installing packages: $missing"
+        install_packages
+    fi
+else
+    wanted="cc make curl kamailio flite"
+    [ $for_tests = no ] || wanted="$wanted sipp baresip"
+    for command in $wanted; do
+        command -v "$command" > /dev/null ||
+            fail "this is neither Debian nor Ubuntu and '$command' is missing. Needed: $packages"
+    done
+fi
+
+# === Rust: the toolchain that rust-toolchain.toml names ===
+
+# The installer that https://rustup.rs downloads, from where it downloads it.
+install_rustup() {
+    say "installing Rust's rustup into ~/.cargo"
+    url=https://static.rust-lang.org/rustup/dist/$(uname -m)-unknown-linux-gnu/rustup-init
+    installer=$(mktemp -d)/rustup-init
+    curl --proto '=https' --tlsv1.2 -fsSL --retry 3 -o "$installer" "$url" ||
+        fail "$url could not be fetched. Install Rust as https://rustup.rs says, then start again"
+    chmod +x "$installer"
+    "$installer" -y -q --no-modify-path --default-toolchain none > /dev/null ||
+        fail "rustup did not install; its reason is above"
+    rm -rf "$(dirname "$installer")"
+}
+
+if ! command -v rustup > /dev/null && ! command -v cargo > /dev/null; then
+    install_rustup
+fi
+cd "$here/.."
+wanted=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)
+if command -v rustup > /dev/null; then
+    case " $(rustup toolchain list | tr '\n' ' ')" in
+        *" $wanted"*) ;;
+        *)
+            say "installing Rust $wanted"
+            rustup toolchain install "$wanted" --profile minimal --component rustfmt --component clippy ||
+                fail "rustup could not install Rust $wanted; its reason is above"
+            ;;
+    esac
+else
+    have=$(cargo --version | cut -d' ' -f2)
+    [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1)" = "$wanted" ] ||
+        fail "cargo is $have, Tandem needs $wanted or later: install rustup (https://rustup.rs)"
+fi
+
+# === Test tools, built from source into the cache ===
+
+# The build happens outside any target directory of ours, so that it cannot wait for our lock.
+cargo_tool() {
+    command -v "$1" > /dev/null || {
+        say "building $1 $2 (some minutes, once)"
+        env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$cache/tools" "$1" --version "$2" ||
+            fail "$1 could not be built; the reason is above"
+    }
+}
+if [ $for_tests = yes ]; then
+    cargo_tool cargo-nextest "$nextest_version"
+    cargo_tool cargo-deny "$deny_version"
+fi
