@@ -45,6 +45,7 @@ impl Running {
                 sip_call_id: String::new(),
                 node: String::new(),
                 headers: Vec::new(),
+                tenant: None,
             },
             session: MediaSession {
                 law: Law::Mu,

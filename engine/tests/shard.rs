@@ -64,6 +64,7 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
             sip_call_id: name.to_owned(),
             node: "n".to_owned(),
             headers: Vec::new(),
+            tenant: None,
         },
         session: MediaSession {
             law: Law::Mu,

@@ -46,6 +46,11 @@ pub enum EventKind {
         node: String,
         /// `X-*` headers of the INVITE, in order.
         headers: Vec<(String, String)>,
+        /// Account and business profile the call was admitted for; absent without an edge.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile_id: Option<String>,
     },
     /// The agent began to say something on its own: a greeting, a prompt into silence, a fallback.
     PromptStarted { text: String },
@@ -112,6 +117,8 @@ pub enum EndCause {
     RtpTimeout,
     /// The node was told to stop and the call outlived the drain time.
     NodeStopped,
+    /// The edge told the node to end it.
+    EndedByEdge,
     /// Speech providers failed several turns in a row.
     SpeechFailed,
     /// Signalling failed (no ACK, a session that could not be changed).

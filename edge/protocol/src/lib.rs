@@ -1,8 +1,17 @@
 //! The contract between engine, edge and clients: versioned serde types of every message.
-//! Only shapes and their names live here; no rule, no I/O, nothing that needs a runtime.
+//! Only shapes, their names and how a request is signed live here; no I/O, nothing that needs a runtime.
 
+pub mod accounts;
+pub mod admission;
+pub mod call_session;
+pub mod delivery;
 mod event;
+pub mod link;
+pub mod live;
+pub mod media;
 mod quality;
+pub mod recordings;
+pub mod signature;
 
 pub use event::{CallEvent, Direction, EndCause, EventKind, SpeechStage, TurnLatency, VERSION};
 pub use quality::MediaQuality;

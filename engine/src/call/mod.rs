@@ -56,6 +56,15 @@ pub struct CallFacts {
     pub sip_call_id: String,
     pub node: String,
     pub headers: Vec<(String, String)>,
+    /// Who the call is answered for; `None` without an edge.
+    pub tenant: Option<Tenant>,
+}
+
+/// The account and the business profile a call was admitted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    pub account_id: String,
+    pub profile_id: String,
 }
 
 /// One call, from the first packet to the last.
@@ -92,6 +101,7 @@ impl Call {
             ended: false,
             leg: Leg::new(setup.session, setup.seed, now),
         };
+        let (account_id, profile_id) = setup.facts.tenant.map(|tenant| (tenant.account_id, tenant.profile_id)).unzip();
         let started = EventKind::CallStarted {
             direction: setup.facts.direction,
             from: setup.facts.from,
@@ -101,6 +111,8 @@ impl Call {
             agent: call.agent.name.clone(),
             node: setup.facts.node,
             headers: setup.facts.headers,
+            account_id,
+            profile_id,
         };
         call.out.event(now, started);
         call.conversation.begin(&mut call.out);

@@ -232,6 +232,7 @@ impl Answered {
                 sip_call_id: info.sip_call_id.clone(),
                 node: node.config.node_name.clone(),
                 headers: info.headers.clone(),
+                tenant: None,
             },
             seed: StreamSeed {
                 ssrc,

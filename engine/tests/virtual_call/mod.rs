@@ -109,6 +109,7 @@ impl VirtualCall {
                 sip_call_id: "abc@192.0.2.10".to_owned(),
                 node: "test-node".to_owned(),
                 headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
+                tenant: None,
             },
             session: session(),
             seed: StreamSeed {

@@ -1,0 +1,69 @@
+//! Accounts as messages show them: the agent a business profile describes, the balance, the ledger.
+//! Money is in microcredits (a millionth of a credit) so that a second of a call is a whole number.
+
+use serde::{Deserialize, Serialize};
+
+/// The agent of a business profile, as the engine runs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    pub name: String,
+    /// System prompt: persona and prompt of the profile, with its hours and facts.
+    pub instructions: String,
+    /// Said first; empty: the caller speaks first.
+    pub greeting: String,
+    /// Voice of the speech provider; `None`: the node's.
+    pub voice: Option<String>,
+    /// Said one after the other into the caller's silence.
+    #[serde(default)]
+    pub silence_prompts: Vec<String>,
+    pub goodbye: String,
+    pub fallback: String,
+    /// Silence that ends the caller's turn, ms, 100 to 5000.
+    pub endpointing_ms: u32,
+    /// Silence after which a silence prompt is said, ms, 1000 to 120000.
+    pub silence_after_ms: u32,
+    /// The call ends when no RTP came for so long, seconds, 2 to 3600.
+    pub rtp_timeout_s: u32,
+    /// Tools in OpenAI's function format; kept for the agent, not run by this version of the engine.
+    #[serde(default)]
+    pub tools: Vec<serde_json::Value>,
+}
+
+/// An account's money at one moment. `available_microcredits` is what a new call may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Sum of all ledger entries.
+    pub total_microcredits: i64,
+    /// Part of the total held by calls that are not settled.
+    pub held_microcredits: i64,
+    /// `total - held`; never negative.
+    pub available_microcredits: i64,
+    /// Calls that hold credits now.
+    pub active_calls: u32,
+}
+
+/// One line of the ledger. The sum over all lines is the total balance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Counts from 1 within the account.
+    pub id: u64,
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    pub kind: LedgerKind,
+    /// Positive: into the account.
+    pub microcredits: i64,
+    /// What it was for: a call id, a grant's or refund's own id. `(kind, reference)` is there once.
+    pub reference: String,
+}
+
+/// Why money moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerKind {
+    Grant,
+    /// A call's seconds.
+    CallCharge,
+    Refund,
+    /// A correction by an admin.
+    Adjustment,
+}
