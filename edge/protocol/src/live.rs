@@ -9,7 +9,6 @@ use crate::{CallEvent, Direction, EndCause, MediaQuality, TurnLatency};
 /// Edge to dashboard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "made to be serialised at once")]
 pub enum LiveMessage {
     Snapshot {
         calls: Vec<CallSummary>,

@@ -29,8 +29,8 @@ pub enum SignatureError {
     Wrong,
 }
 
-/// The value of [`SIGNATURE_HEADER`]. For a request without a body, `body` is empty; for a WebSocket upgrade it is
-/// the path with its query.
+/// The value of [`SIGNATURE_HEADER`]. For a request that has no body (GET, DELETE, a WebSocket upgrade) `body` is the
+/// path with its query, so that a signature is good for one thing only.
 pub fn sign(secret: &[u8], timestamp_ms: u64, body: &[u8]) -> String {
     let mut signature = "v1=".to_owned();
     for byte in mac(secret, timestamp_ms, body).finalize().into_bytes() {
