@@ -1,0 +1,4 @@
+//! How often somebody may ask: addresses and accounts.
+//! Caps on calls are `accounts`'.
+
+mod object;
