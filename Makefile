@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export TANDEM_CACHE ?= $(HOME)/.cache/tandem
 export PATH := $(HOME)/.cargo/bin:$(TANDEM_CACHE)/tools/bin:$(PATH)
 
-.PHONY: help setup setup-test build demo run test bench load clean-data
+.PHONY: help setup setup-test build edge demo run test bench load deploy clean-data
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,8 +19,11 @@ run: build ## the same left running, with the address to dial from a softphone (
 test: setup-test build ## formats, lints, licences, unit, property and end-to-end tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package edge --target wasm32-unknown-unknown --locked -- -D warnings
 	cargo deny --log-level error check bans licenses sources
 	cargo test --workspace --locked --doc --quiet
+	npm --prefix edge/dashboard test
+	npm --prefix edge test
 	cargo nextest run --workspace --locked
 
 bench: setup ## what a packet, a frame and a tick cost
@@ -29,8 +32,15 @@ bench: setup ## what a packet, a frame and a tick cost
 load: build ## many calls at once (CALLS=200)
 	@deploy/local/load.sh $(or $(CALLS),200)
 
-build: setup ## the release binaries `tandem` and `loadtest`
+build: setup edge ## the release binaries `tandem` and `loadtest`, the Worker and the dashboard
 	cargo build --release --locked --package engine --package loadtest --bins
+
+edge: setup ## the Worker (edge/build) and the dashboard (edge/dashboard/dist)
+	edge/build.sh
+	npm --prefix edge/dashboard run build
+
+deploy: setup ## the Worker to Cloudflare (ENV=staging or production)
+	edge/deploy/deploy.sh $(or $(ENV),staging)
 
 setup: ## install what is missing to build and run; nothing to do takes no time
 	@deploy/setup.sh

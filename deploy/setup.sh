@@ -2,8 +2,9 @@
 # Installs what Tandem needs and this machine lacks. Says what it installs, asks nothing, changes
 # nothing when nothing is missing, and uses sudo only for packages and only when not root.
 #
-#   deploy/setup.sh          to build and run:  the compiler, Kamailio, the offline voices and ears
-#   deploy/setup.sh --test   and to test:       SIPp, baresip, cargo-nextest, cargo-deny
+#   deploy/setup.sh          to build and run:  the compiler, Kamailio, the offline voices and ears, Node.js and
+#                                               what makes a Worker of Rust
+#   deploy/setup.sh --test   and to test:       SIPp, baresip, Chromium, cargo-nextest, cargo-deny
 #
 # Written for Debian 12 and Ubuntu. Elsewhere it names what to install by hand.
 set -eu
@@ -21,11 +22,18 @@ PATH=$HOME/.cargo/bin:$cache/tools/bin:$PATH
 
 nextest_version=0.9.143
 deny_version=0.20.2
+# worker-build goes with the `worker` crate, wasm-bindgen with the `wasm-bindgen` crate of Cargo.toml.
+worker_build_version=0.8.7
+wasm_bindgen_version=0.2.130
+node_version=22.23.3
 
-packages="ca-certificates curl gcc libc6-dev make pkg-config procps util-linux kamailio
+packages="ca-certificates cmake curl gcc g++ libc6-dev make pkg-config procps util-linux kamailio
     flite libflite1 libpocketsphinx3 pocketsphinx-en-us"
-[ $for_tests = no ] || packages="$packages sip-tester baresip-core pocketsphinx-testdata"
+# workerd runs on Node.js 20 or later. Where there is none, Debian's npm brings one.
+command -v npm > /dev/null || packages="$packages nodejs npm"
+[ $for_tests = no ] || packages="$packages sip-tester baresip-core pocketsphinx-testdata chromium"
 
+node_architecture() { case $(uname -m) in aarch64) echo arm64 ;; *) echo x64 ;; esac; }
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
@@ -84,8 +92,8 @@ if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
         install_packages
     fi
 else
-    wanted="cc make curl kamailio flite"
-    [ $for_tests = no ] || wanted="$wanted sipp baresip"
+    wanted="cc cmake make curl kamailio flite npm"
+    [ $for_tests = no ] || wanted="$wanted sipp baresip chromium"
     for command in $wanted; do
         command -v "$command" > /dev/null ||
             fail "this is neither Debian nor Ubuntu and '$command' is missing. Needed: $packages"
@@ -127,17 +135,53 @@ else
         fail "cargo is $have, Tandem needs $wanted or later: install rustup (https://rustup.rs)"
 fi
 
-# === Test tools, built from source into the cache ===
+# === The Worker's tools: the wasm target, worker-build, wasm-bindgen, Node.js and its packages ===
 
-# The build happens outside any target directory of ours, so that it cannot wait for our lock.
+if command -v rustup > /dev/null; then
+    case " $(rustup target list --installed | tr '\n' ' ')" in
+        *" wasm32-unknown-unknown "*) ;;
+        *)
+            say "adding Rust's target wasm32-unknown-unknown"
+            rustup --quiet target add wasm32-unknown-unknown || fail "rustup could not add wasm32-unknown-unknown"
+            ;;
+    esac
+fi
+
+# cargo_tool COMMAND CRATE VERSION [FLAG]: built outside any target directory of ours, so that it cannot wait for our lock.
 cargo_tool() {
     command -v "$1" > /dev/null || {
-        say "building $1 $2 (some minutes, once)"
-        env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$cache/tools" "$1" --version "$2" ||
-            fail "$1 could not be built; the reason is above"
+        say "building $2 $3 (some minutes, once)"
+        # shellcheck disable=SC2086 # no flag or one
+        env -u CARGO_TARGET_DIR cargo install --quiet ${4-} --root "$cache/tools" "$2" --version "$3" ||
+            fail "$2 could not be built; the reason is above"
     }
 }
+cargo_tool worker-build worker-build "$worker_build_version" --locked
+# Its lock file is out of date: it does not build with --locked.
+cargo_tool wasm-bindgen wasm-bindgen-cli "$wasm_bindgen_version"
+
+if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2> /dev/null; then
+    say "installing Node.js $node_version into the cache"
+    npm install --silent --no-save --prefix "$cache/tools/node" "node-linux-$(node_architecture)@$node_version" ||
+        fail "npm could not install Node.js $node_version"
+    mkdir -p "$cache/tools/bin"
+    ln -sf "$cache/tools/node/node_modules/node-linux-$(node_architecture)/bin/node" "$cache/tools/bin/node"
+fi
+
+# packages_of FOLDER: what its package-lock.json names, unless it is there already.
+packages_of() {
+    [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] || {
+        say "installing npm packages for ${1#./}"
+        npm ci --silent --no-audit --no-fund --prefix "$1" || fail "npm could not install what $1 needs"
+        touch "$1/node_modules/.package-lock.json"
+    }
+}
+packages_of ./edge
+packages_of ./edge/dashboard
+
+# === Test tools, built from source into the cache ===
+
 if [ $for_tests = yes ]; then
-    cargo_tool cargo-nextest "$nextest_version"
-    cargo_tool cargo-deny "$deny_version"
+    cargo_tool cargo-nextest cargo-nextest "$nextest_version" --locked
+    cargo_tool cargo-deny cargo-deny "$deny_version" --locked
 fi

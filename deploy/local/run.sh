@@ -18,6 +18,7 @@ Tandem answers. Dial from any softphone on this machine, without account or regi
   for example  baresip -e '/dial sip:agent@127.0.0.1:$kamailio_port'
            or  linphonec -s sip:agent@127.0.0.1:$kamailio_port
 
+Dashboard         ${edge_url:-none: started with EDGE=off}
 What happens      curl -N $node/v1/events
 How it fares      curl $node/health      curl $node/metrics
 Logs              $logs

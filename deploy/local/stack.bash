@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Kamailio and nodes on this machine, for the scripts beside this file: ports, start, readiness, stop.
+# The edge, nodes and Kamailio on this machine, for the scripts beside this file: ports, start, readiness, stop.
 # What is done with the running stack lives in demo.sh, run.sh and load.sh.
 #
 # Environment, all optional:
-#   KAMAILIO_PORT SIP_PORT HTTP_PORT RTP_PORT   first port of each kind; when unset, the
+#   KAMAILIO_PORT SIP_PORT HTTP_PORT RTP_PORT EDGE_PORT   first port of each kind; when unset, the
 #                 default or, where something else has it, the next free one
 #   TANDEM_DATA   where calls are recorded, default ./var
+#   EDGE=off      nodes decide for themselves, without an edge
 #   TANDEM_BIN, LOADTEST_BIN   the binaries, default the release build of this tree
 
 set -euo pipefail
@@ -112,7 +113,24 @@ answers_options() {
     [[ $status == 'SIP/2.0 200'* ]]
 }
 
-# stack_start NODES: sets kamailio_port and the array http_ports.
+# The Worker in workerd with its own data, and an account that the agent's number belongs to. Sets edge_url and tells
+# the nodes, by their environment.
+edge_start() {
+    local port
+    PATH=${TANDEM_CACHE:-$HOME/.cache/tandem}/tools/bin:$PATH
+    [[ -e edge/build/index.js ]] || fail "the Worker is not built: run 'make edge'"
+    port=$(first_free EDGE_PORT 8787 1)
+    edge_url=http://127.0.0.1:$port
+    launch edge node edge/dev/serve.mjs --port "$port" --persist "$data/edge"
+    await edge 30 grep -q '^edge: ' "$logs/edge.log"
+    node edge/dev/seed.mjs --url "$edge_url" > "$logs/seed.log" 2>&1 || {
+        cat "$logs/seed.log" >&2
+        fail "the demo account could not be made"
+    }
+    export TANDEM_EDGE__URL=$edge_url TANDEM_EDGE__SECRET=dev-engine-secret
+}
+
+# stack_start NODES: sets kamailio_port, edge_url and the array http_ports.
 stack_start() {
     local node sip rtp=${RTP_PORT:-20000} http nodes=() carriers node_data
     [[ -x $tandem ]] || fail "$tandem is not there: run 'make build'"
@@ -124,6 +142,8 @@ stack_start() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
 
+    edge_url=
+    [[ ${EDGE:-on} == off ]] || edge_start
     http_ports=()
     sip=$(first_free SIP_PORT 5070 2)
     http=$(first_free HTTP_PORT 8080 2)

@@ -4,6 +4,8 @@
 mod config;
 mod demo;
 mod drain;
+mod edge_calls;
+mod edge_deaths;
 mod faults;
 mod heard;
 mod malformed;
@@ -14,6 +16,7 @@ mod understood;
 
 mod baresip;
 mod caller;
+mod edge;
 mod events;
 mod node;
 mod ports;

@@ -57,7 +57,7 @@ impl Node {
     /// The WAV files of the node's data directory.
     pub fn recordings(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        let mut directories = vec![self.dir.join(&self.name)];
+        let mut directories = vec![self.data()];
         while let Some(directory) = directories.pop() {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let path = entry.path();
@@ -69,6 +69,11 @@ impl Node {
             }
         }
         found
+    }
+
+    /// The node's data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join(&self.name)
     }
 
     /// UDP ports of the node's RTP range that are open now: those of its calls.

@@ -19,9 +19,11 @@ const CAPTURES: &str = "/usr/share/sip-tester";
 const MEDIA_PORT: &str = "10000";
 
 /// SIPp's arguments for a scenario built into it.
-pub const UAC: [&str; 2] = ["-sn", "uac"];
+pub const UAC: &[&str] = &["-sn", "uac"];
+/// As [`UAC`], each call three seconds long.
+pub const UAC_3_S: &[&str] = &["-sn", "uac", "-d", "3000"];
 /// As [`UAC`], with speech and DTMF from captures; needs the right to open raw sockets.
-pub const UAC_PCAP: [&str; 2] = ["-sn", "uac_pcap"];
+pub const UAC_PCAP: &[&str] = &["-sn", "uac_pcap"];
 
 /// May this process do what [`UAC_PCAP`] needs? Root may, others need CAP_NET_RAW.
 pub fn may_play_captures() -> bool {
@@ -47,7 +49,7 @@ pub struct Tally {
 
 impl Sipp {
     /// Starts `calls` calls to `127.0.0.1:<port>`, `rate` of them a second. Files go to `<dir>/<name>*`.
-    pub fn start(name: &str, dir: &Path, scenario: [&str; 2], port: u16, calls: u32, rate: u32) -> Result<Self> {
+    pub fn start(name: &str, dir: &Path, scenario: &[&str], port: u16, calls: u32, rate: u32) -> Result<Self> {
         let captures = dir.join("pcap");
         if !captures.exists() {
             symlink(CAPTURES, &captures)?;
@@ -89,6 +91,6 @@ impl Sipp {
 }
 
 /// Starts the calls and waits for the last one's end.
-pub async fn calls(name: &str, dir: &Path, scenario: [&str; 2], port: u16, calls: u32, rate: u32) -> Result<Tally> {
+pub async fn calls(name: &str, dir: &Path, scenario: &[&str], port: u16, calls: u32, rate: u32) -> Result<Tally> {
     Sipp::start(name, dir, scenario, port, calls, rate)?.finished().await
 }

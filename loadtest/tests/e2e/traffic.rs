@@ -58,7 +58,7 @@ async fn headers_of_the_carrier_reach_the_call() {
     let stack = Stack::start(1).await.expect("Kamailio and a node");
     let mut events = stack.nodes[0].events().await.expect("the node's events");
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/x_headers.xml");
-    let tally = calls("x_headers", stack.dir.path(), ["-sf", scenario], stack.port, 1, 1).await.expect("SIPp");
+    let tally = calls("x_headers", stack.dir.path(), &["-sf", scenario], stack.port, 1, 1).await.expect("SIPp");
     assert_eq!((tally.successful, tally.failed), (1, 0), "{}", tally.errors);
     let started = |event: &EventKind| matches!(event, EventKind::CallStarted { .. });
     let event = events.until("start of the call", Duration::from_secs(5), started).await.expect("the call started");

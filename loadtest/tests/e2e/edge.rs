@@ -1,0 +1,142 @@
+//! The edge as a process: the built Worker in workerd, started, killed and started again on its own data.
+//! What a test asks it goes through the API, as people, engines and admins do.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+use edge_protocol::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
+use serde_json::Value;
+
+use crate::node::{Settings, root};
+use crate::ports::free_port;
+use crate::process::{POLL, Process};
+
+/// Secrets of the development environment (`edge/dev/options.mjs`).
+const ENGINE_SECRET: &str = "dev-engine-secret";
+const ADMIN_SECRET: &str = "dev-admin-secret";
+
+/// workerd starts, opens its databases and applies migrations.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+pub struct Edge {
+    pub url: String,
+    port: u16,
+    dir: PathBuf,
+    process: Process,
+    client: reqwest::Client,
+}
+
+impl Edge {
+    /// Starts the edge with its data in `<dir>/edge`, and the demo account in it.
+    pub async fn start(dir: &Path) -> Result<Self> {
+        ensure!(root().join("edge/build/index.js").exists(), "the Worker is not built: run `make edge`");
+        let port = free_port()?;
+        let process = spawn(port, dir)?;
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let mut edge = Self { url: format!("http://127.0.0.1:{port}"), port, dir: dir.to_owned(), process, client };
+        edge.ready().await?;
+        let seed = node().arg("edge/dev/seed.mjs").args(["--url", &edge.url]).stdin(Stdio::null()).output()?;
+        ensure!(seed.status.success(), "seed.mjs: {}", String::from_utf8_lossy(&seed.stderr));
+        Ok(edge)
+    }
+
+    /// What a node needs to know of this edge.
+    pub fn settings(&self) -> Settings {
+        vec![("TANDEM_EDGE__URL", self.url.clone()), ("TANDEM_EDGE__SECRET", ENGINE_SECRET.to_owned())]
+    }
+
+    /// `kill -9` of everything, workerd included, at whatever instant this is.
+    pub fn kill(&mut self) -> Result<()> {
+        let workers = self.process.children();
+        crate::process::send_signal("KILL", &workers)?;
+        self.process.kill()
+    }
+
+    /// Starts the edge again, on the same port and data.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.process = spawn(self.port, &self.dir)?;
+        self.ready().await
+    }
+
+    /// A session token of the person that owns the demo account.
+    pub async fn token(&self) -> Result<String> {
+        let person = serde_json::json!({ "subject": "demo", "email": "demo@example.test" });
+        let answer = self.client.post(format!("{}/dev/token", self.url)).body(person.to_string()).send().await?;
+        let answer: Value = answer.error_for_status()?.json().await?;
+        answer["token"].as_str().map(str::to_owned).context("no token")
+    }
+
+    /// `GET` as the holder of `token`.
+    pub async fn get(&self, token: &str, path: &str) -> Result<Value> {
+        let answer = self.client.get(format!("{}{path}", self.url)).bearer_auth(token).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// `POST` without a body as the holder of `token`.
+    pub async fn post(&self, token: &str, path: &str) -> Result<()> {
+        let answer = self.client.post(format!("{}{path}", self.url)).bearer_auth(token).send().await?;
+        let status = answer.status();
+        ensure!(status.is_success(), "{path}: {status} {}", answer.text().await?);
+        Ok(())
+    }
+
+    /// The bytes behind a link.
+    pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
+        Ok(self.client.get(url).send().await?.error_for_status()?.bytes().await?.to_vec())
+    }
+
+    /// A signed request of an admin.
+    pub async fn admin(&self, method: reqwest::Method, path: &str, body: &Value) -> Result<Value> {
+        let body = body.to_string();
+        let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+        let signature = sign(ADMIN_SECRET.as_bytes(), now, body.as_bytes());
+        let request = self.client.request(method, format!("{}{path}", self.url)).body(body);
+        let signed = request.header(TIMESTAMP_HEADER, now.to_string()).header(SIGNATURE_HEADER, signature);
+        let answer = signed.send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    async fn ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        let line = format!("edge: {}", self.url);
+        loop {
+            // The log is one for all starts: the line of this one is there once it also answers.
+            let health = self.client.get(format!("{}/health", self.url)).send().await;
+            if health.is_ok() && self.process.output().contains(&line) {
+                return Ok(());
+            }
+            if self.process.has_ended()? {
+                bail!("the edge ended at once:\n{}", self.process.output());
+            }
+            if Instant::now() > deadline {
+                bail!("the edge is not ready after {READY_WITHIN:?}:\n{}", self.process.output());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Node.js in the repository's root, also where it came from `deploy/setup.sh`.
+fn node() -> Command {
+    let mut command = Command::new("node");
+    let cache = std::env::var("TANDEM_CACHE")
+        .unwrap_or_else(|_| format!("{}/.cache/tandem", std::env::var("HOME").unwrap_or_default()));
+    let path = format!("{cache}/tools/bin:{}", std::env::var("PATH").unwrap_or_default());
+    command.current_dir(root()).env("PATH", path);
+    command
+}
+
+fn spawn(port: u16, dir: &Path) -> Result<Process> {
+    let mut command = node();
+    command.arg("edge/dev/serve.mjs").args(["--port", &port.to_string()]).arg("--persist").arg(dir.join("edge"));
+    command.args(["--var", "REQUESTS_PER_MINUTE=1000000"]);
+    Process::spawn("edge", &mut command, dir)
+}
