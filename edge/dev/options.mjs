@@ -1,6 +1,6 @@
 // What wrangler.toml says, as miniflare wants it: the local stack and the tests run the Worker that is deployed.
 // Starting and stopping is in serve.mjs and tests/harness.mjs.
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
@@ -84,8 +84,27 @@ function assets({ directory, binding, not_found_handling, run_worker_first }) {
   return {
     directory: path.join(root, directory),
     binding,
-    routerConfig: { has_user_worker: true, static_routing: { user_worker: run_worker_first } },
-    assetConfig: { not_found_handling },
+    routerConfig: { has_user_worker: true, static_routing: staticRouting(run_worker_first) },
+    assetConfig: { not_found_handling, headers: assetHeaders(path.join(root, directory, "_headers")) },
+  };
+}
+
+/** As wrangler reads `_headers`: a path, and below it, indented, what its answers carry. */
+function assetHeaders(file) {
+  const rules = {};
+  let set = {};
+  for (const line of existsSync(file) ? readFileSync(file, "utf8").split("\n") : []) {
+    if (/^\//.test(line)) rules[line.trim()] = { set: (set = {}) };
+    else if (line.includes(":")) set[line.slice(0, line.indexOf(":")).trim().toLowerCase()] = line.slice(line.indexOf(":") + 1).trim();
+  }
+  return { version: 2, rules };
+}
+
+/** As wrangler reads `run_worker_first`: a pattern with `!` is never the Worker's. */
+function staticRouting(patterns) {
+  return {
+    user_worker: patterns.filter((pattern) => !pattern.startsWith("!")),
+    asset_worker: patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => pattern.slice(1)),
   };
 }
 

@@ -15,6 +15,7 @@ pub mod nodes;
 mod objects;
 pub mod observe;
 pub mod recordings;
+mod storage;
 
 use worker::{Context, Env, MessageBatch, Request, Response, ScheduleContext, ScheduledEvent, event};
 

@@ -1,8 +1,11 @@
 // Starts the built Worker in workerd for one test file, and speaks to it as engines, admins and people do.
 // What is tested is in the *.test.mjs files.
-import { createHmac } from "node:crypto";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { devSecrets, migrate, miniflareOptions } from "../dev/options.mjs";
+import { seed } from "../dev/seed.mjs";
+import { signed } from "../dev/signing.mjs";
+
+export { signed };
 
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 
@@ -13,23 +16,23 @@ export async function startEdge(how = {}) {
   const url = (await miniflare.ready).origin;
   // Links and tokens name the address that was taken.
   const vars = { PUBLIC_URL: url, JWT_ISSUER: `${url}/dev`, JWKS_URL: `${url}/dev/jwks.json`, ALLOWED_ORIGINS: url, REQUESTS_PER_MINUTE: "1000000", ...how.vars };
-  await miniflare.setOptions(miniflareOptions({ ...options, port: Number(new URL(url).port), vars }));
+  const settled = { ...options, port: Number(new URL(url).port), vars };
+  await miniflare.setOptions(miniflareOptions(settled));
   await migrate(miniflare);
-  return new Edge(miniflare, url);
-}
-
-let lastStamp = 0;
-
-/** Headers of a signed request. `body` is text or bytes; for GET and DELETE the path with its query. */
-export function signed(secret, body, timestamp = (lastStamp = Math.max(lastStamp + 1, Date.now()))) {
-  const mac = createHmac("sha256", secret).update(`${timestamp}.`).update(body).digest("hex");
-  return { "x-tandem-timestamp": String(timestamp), "x-tandem-signature": `v1=${mac}` };
+  return new Edge(miniflare, url, settled);
 }
 
 class Edge {
-  constructor(miniflare, url) {
+  constructor(miniflare, url, options) {
     this.miniflare = miniflare;
     this.url = url;
+    this.options = options;
+  }
+
+  /** Goes on at the same address with other vars. */
+  async change(vars) {
+    this.options = { ...this.options, vars: { ...this.options.vars, ...vars } };
+    await this.miniflare.setOptions(miniflareOptions(this.options));
   }
 
   /** A request that names its own headers. */
@@ -68,4 +71,9 @@ class Edge {
   dispose() {
     return this.miniflare.dispose();
   }
+}
+
+/** The account "Demo" with its agent, numbers, trunk and credits: see dev/seed.mjs. */
+export function seedDemo(edge) {
+  return seed(edge.url, devSecrets.ADMIN_SECRET);
 }

@@ -87,7 +87,8 @@ pub enum EventKind {
     SsrcChanged { ssrc: u32 },
     /// The media session was changed by a re-INVITE.
     MediaChanged { codec: String, on_hold: bool },
-    /// The recording is complete on disk.
+    /// The recording is complete on the node's disk. `path` is the file then; it may be compressed later to an `.ogg`
+    /// of the same name beside it, and `bytes` is the size before.
     RecordingReady { path: String, duration_ms: u64, bytes: u64 },
     /// The call is over; the last event but for `RecordingReady`.
     CallEnded { cause: EndCause, duration_ms: u64, turns: u32, quality: MediaQuality },

@@ -40,6 +40,15 @@ pub fn sign(secret: &[u8], timestamp_ms: u64, body: &[u8]) -> String {
     signature
 }
 
+/// Checks what can be checked before there is a body: that both header values are there and well-formed, and the clock.
+///
+/// # Errors
+/// [`SignatureError`]: the first thing that was wrong; never [`SignatureError::Wrong`].
+pub fn precheck(timestamp: Option<&str>, signature: Option<&str>, now_ms: u64) -> Result<(), SignatureError> {
+    let (stamp, _) = parse(timestamp, signature)?;
+    in_time(stamp, now_ms)
+}
+
 /// Checks both header values against the body and the clock. A good signature is not proof against replay.
 ///
 /// # Errors
@@ -51,11 +60,21 @@ pub fn verify(
     body: &[u8],
     now_ms: u64,
 ) -> Result<(), SignatureError> {
+    let (stamp, given) = parse(timestamp, signature)?;
+    mac(secret, stamp, body).verify_slice(&given).map_err(|_| SignatureError::Wrong)?;
+    in_time(stamp, now_ms)
+}
+
+/// The time stamp and the 32 bytes of a signature.
+fn parse(timestamp: Option<&str>, signature: Option<&str>) -> Result<(u64, [u8; 32]), SignatureError> {
     let (Some(timestamp), Some(signature)) = (timestamp, signature) else { return Err(SignatureError::Missing) };
     let digits = !timestamp.is_empty() && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let stamp: u64 = if digits { timestamp.parse().ok() } else { None }.ok_or(SignatureError::Malformed)?;
     let given = signature.strip_prefix("v1=").and_then(unhex).ok_or(SignatureError::Malformed)?;
-    mac(secret, stamp, body).verify_slice(&given).map_err(|_| SignatureError::Wrong)?;
+    Ok((stamp, given))
+}
+
+fn in_time(stamp: u64, now_ms: u64) -> Result<(), SignatureError> {
     if stamp > now_ms.saturating_add(AHEAD_MS) {
         return Err(SignatureError::Future);
     }

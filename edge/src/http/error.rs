@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 use worker::Response;
 
-/// A request refused. On the wire `{"error":{"code","message"}}`.
+use crate::limits::Quota;
+
+/// A request refused. On the wire `{"error":{"code","message"}}`, with `remaining` and `reset_at_ms` after a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     /// HTTP status.
@@ -14,6 +16,8 @@ pub struct ApiError {
     pub message: String,
     /// Further headers, such as `Retry-After`.
     pub headers: Vec<(&'static str, String)>,
+    /// What the limit that refused it leaves.
+    pub quota: Option<Quota>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -25,13 +29,17 @@ struct Body {
 struct Detail {
     code: String,
     message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remaining: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reset_at_ms: Option<u64>,
 }
 
 // === impl ApiError ===
 
 impl ApiError {
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), headers: Vec::new() }
+        Self { status, code: code.to_owned(), message: message.into(), headers: Vec::new(), quota: None }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -71,6 +79,12 @@ impl ApiError {
         self
     }
 
+    #[must_use]
+    pub fn with_quota(mut self, quota: Quota) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
     /// What an object answered, given on.
     pub fn from_body(status: u16, text: &str) -> Self {
         match serde_json::from_str::<Body>(text) {
@@ -82,7 +96,13 @@ impl ApiError {
     /// # Errors
     /// Only if no response can be made at all.
     pub fn to_response(&self) -> worker::Result<Response> {
-        let body = Body { error: Detail { code: self.code.clone(), message: self.message.clone() } };
+        let detail = Detail {
+            code: self.code.clone(),
+            message: self.message.clone(),
+            remaining: self.quota.map(|quota| quota.remaining),
+            reset_at_ms: self.quota.map(|quota| quota.reset_at_ms),
+        };
+        let body = Body { error: detail };
         let mut response = Response::from_json(&body)?.with_status(self.status);
         for (name, value) in &self.headers {
             response.headers_mut().set(name, value)?;

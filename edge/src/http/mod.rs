@@ -1,24 +1,30 @@
 //! The way of a request: limits, the route table, credentials, its feature, and headers on the way out.
 //! What is answered is decided in the features.
 
+mod body;
 mod dispatch;
 mod error;
+pub mod headers;
+mod room;
 pub mod routes;
 
 pub use dispatch::serve;
 pub use error::ApiError;
+
+use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::{Context, Env, Request, Response};
 
 use crate::auth::Caller;
+use crate::observe::Timings;
 use routes::Params;
 
 /// A request that was let in, with everything a feature needs to answer it.
 pub struct Call {
     pub env: Env,
-    pub context: Context,
+    pub context: Rc<Context>,
     /// The request itself, to be handed to an object (WebSocket upgrades); its body has been read.
     pub request: Request,
     pub params: Params,
@@ -26,8 +32,12 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub caller: Caller,
+    /// Where the request comes from; `local` on a machine without a proxy.
+    pub address: String,
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
+    /// For steps that may take long: `call.timings.step("database", …)`.
+    pub timings: Timings,
 }
 
 /// What a feature answers.

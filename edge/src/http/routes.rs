@@ -9,8 +9,10 @@ pub enum Access {
     Engine,
     /// A signed admin request.
     Admin,
-    /// A person with a session.
+    /// A person with a session, with or without an account.
     Person,
+    /// A person, for one account.
+    Owner,
     /// A person or an API key, for one account.
     Member,
     /// A per-call token.
@@ -89,7 +91,7 @@ pub struct Route {
 }
 
 /// Largest body of an ordinary request: 64 KiB.
-const BODY: usize = 64 * 1024;
+pub const BODY: usize = 64 * 1024;
 /// Batches of events and parts of recordings.
 const EVENTS: usize = edge_protocol::delivery::MAX_BATCH_BYTES;
 const PART: usize = edge_protocol::recordings::PART_BYTES as usize;
@@ -145,9 +147,9 @@ pub const ROUTES: &[Route] = &[
     route(RouteId::Numbers, "GET", "/v1/numbers", Access::Member, 0),
     route(RouteId::NumberCreate, "POST", "/v1/numbers", Access::Member, BODY),
     route(RouteId::NumberDelete, "DELETE", "/v1/numbers/{number}", Access::Member, 0),
-    route(RouteId::ApiKeys, "GET", "/v1/api-keys", Access::Person, 0),
-    route(RouteId::ApiKeyCreate, "POST", "/v1/api-keys", Access::Person, BODY),
-    route(RouteId::ApiKeyDelete, "DELETE", "/v1/api-keys/{key_id}", Access::Person, 0),
+    route(RouteId::ApiKeys, "GET", "/v1/api-keys", Access::Owner, 0),
+    route(RouteId::ApiKeyCreate, "POST", "/v1/api-keys", Access::Owner, BODY),
+    route(RouteId::ApiKeyDelete, "DELETE", "/v1/api-keys/{key_id}", Access::Owner, 0),
     route(RouteId::Webhook, "GET", "/v1/webhook", Access::Member, 0),
     route(RouteId::WebhookChange, "PUT", "/v1/webhook", Access::Member, BODY),
     route(RouteId::WebhookDelete, "DELETE", "/v1/webhook", Access::Member, 0),
@@ -183,6 +185,14 @@ impl Params {
     }
 }
 
+/// Paths that belong to the Worker; all others are the dashboard's.
+const PREFIXES: &[&str] = &["/v1", "/ws", "/dev", "/recordings", "/health", "/metrics"];
+
+/// Whether a path is the Worker's, known or not.
+pub fn is_api(path: &str) -> bool {
+    PREFIXES.iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
 /// Finds the route of a request. `HEAD` is taken for `GET`.
 pub fn find(method: &str, path: &str) -> Match {
     let method = if method == "HEAD" { "GET" } else { method };
@@ -213,3 +223,6 @@ fn params_of(pattern: &'static str, path: &str) -> Option<Params> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

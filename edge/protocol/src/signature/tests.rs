@@ -3,7 +3,7 @@
 
 use proptest::prelude::{any, proptest};
 
-use super::{AHEAD_MS, SignatureError, WINDOW_MS, sign, verify};
+use super::{AHEAD_MS, SignatureError, WINDOW_MS, precheck, sign, verify};
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -40,7 +40,27 @@ fn unsigned_and_malformed_requests_are_told_apart_from_wrong_ones() {
     assert_eq!(verify(b"secret", Some(&stamp), Some(&good), b"x", NOW), Err(SignatureError::Wrong));
 }
 
+#[test]
+fn without_the_body_all_but_the_digest_is_checked() {
+    let forged = format!("v1={}", "0".repeat(64));
+    let look = |stamp: &str, signature: &str| precheck(Some(stamp), Some(signature), NOW);
+    assert_eq!(look(&NOW.to_string(), &forged), Ok(()));
+    assert_eq!(look(&(NOW - WINDOW_MS - 1).to_string(), &forged), Err(SignatureError::Expired));
+    assert_eq!(look(&(NOW + AHEAD_MS + 1).to_string(), &forged), Err(SignatureError::Future));
+    assert_eq!(look("soon", &forged), Err(SignatureError::Malformed));
+    assert_eq!(look(&NOW.to_string(), &forged[3..]), Err(SignatureError::Malformed));
+    assert_eq!(precheck(None, Some(&forged), NOW), Err(SignatureError::Missing));
+    assert_eq!(precheck(Some(&NOW.to_string()), None, NOW), Err(SignatureError::Missing));
+}
+
 proptest! {
+    #[test]
+    fn what_verifies_passes_before_the_body_too(stamp in NOW - 2 * WINDOW_MS..NOW + 2 * AHEAD_MS, body in any::<Vec<u8>>()) {
+        let (text, signature) = (stamp.to_string(), sign(b"secret", stamp, &body));
+        let verified = verify(b"secret", Some(&text), Some(&signature), &body, NOW);
+        assert_eq!(precheck(Some(&text), Some(&signature), NOW), verified);
+    }
+
     #[test]
     fn whatever_the_headers_say_verification_answers(stamp in ".*", signature in ".*", body in any::<Vec<u8>>()) {
         let _ = verify(b"secret", Some(&stamp), Some(&signature), &body, NOW);
