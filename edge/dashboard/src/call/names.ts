@@ -1,0 +1,47 @@
+// What calls are and did, in words.
+import type { EndCause } from "../protocol/events";
+import type { CallSummary } from "../protocol/live";
+import type { Activity } from "./transcript";
+
+export const CAUSES: Record<EndCause, string> = {
+  caller_hung_up: "The caller hung up",
+  agent_hung_up: "The agent said goodbye",
+  caller_silent: "The caller was silent",
+  max_duration: "Longest length reached",
+  rtp_timeout: "No audio arrived any more",
+  node_stopped: "The node was stopped",
+  ended_by_edge: "Hung up from here",
+  speech_failed: "Speech services failed",
+  signalling_failed: "Signalling failed",
+  node_crashed: "The node crashed",
+};
+
+/** Ends nobody wanted. */
+export function isFailure(cause: EndCause): boolean {
+  return ["rtp_timeout", "speech_failed", "signalling_failed", "node_crashed"].includes(cause);
+}
+
+export const ACTIVITIES: Record<Activity, string> = {
+  listening: "Listening",
+  caller_speaking: "Caller is speaking",
+  thinking: "Thinking",
+  agent_speaking: "Agent is speaking",
+  ended: "Ended",
+};
+
+/** A summary's last words; what was no words is said in some. */
+export function lastWords(text: string): string {
+  if (text === "[unclear]") return "(not understood)";
+  return text.replace(/^\[pressed (.*)\]$/, "Pressed $1");
+}
+
+/** Length of a call going on, ms. */
+export function soFar(call: CallSummary, now_ms: number): number {
+  // Before its first event a call is known by name alone.
+  return call.started_at_ms ? now_ms - call.started_at_ms : 0;
+}
+
+export function quality(mos: number): { word: string; tone: "good" | "fair" | "poor" } {
+  if (mos >= 4) return { word: "Good", tone: "good" };
+  return mos >= 3.1 ? { word: "Fair", tone: "fair" } : { word: "Poor", tone: "poor" };
+}
