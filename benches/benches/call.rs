@@ -10,8 +10,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use edge_protocol::Direction;
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, SpeechCommand, SpeechEvent, StreamSeed,
-    Wish,
+    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, SpeechCommand, SpeechEvent,
+    StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::write_header;
@@ -47,18 +47,20 @@ impl Running {
                 headers: Vec::new(),
                 tenant: None,
             },
-            session: MediaSession {
-                law: Law::Mu,
-                payload_type: 0,
-                telephone_event: Some(101),
-                frames_per_packet: 1,
-                remote_rtp: remote,
-                remote_rtcp: remote,
-                rtcp_mux: true,
-                sends: true,
-                receives: true,
+            media: MediaSetup::Rtp {
+                session: MediaSession {
+                    law: Law::Mu,
+                    payload_type: 0,
+                    telephone_event: Some(101),
+                    frames_per_packet: 1,
+                    remote_rtp: remote,
+                    remote_rtcp: remote,
+                    rtcp_mux: true,
+                    sends: true,
+                    receives: true,
+                },
+                seed: StreamSeed { ssrc: 1, sequence: 0, timestamp: 0, cname: "bench".to_owned(), started_at_ms: 0 },
             },
-            seed: StreamSeed { ssrc: 1, sequence: 0, timestamp: 0, cname: "bench".to_owned(), started_at_ms: 0 },
             agent: Arc::new(agent),
         };
         Self { call: Call::new(Moment::default(), setup), now: Moment::default(), n: 0 }

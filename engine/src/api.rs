@@ -1,5 +1,5 @@
 //! The node's HTTP: health, metrics, the calls it holds, and events as they happen.
-//! Read-only; what a node does is decided by its calls and its control plane.
+//! Read-only; calls that come over HTTP, as WebSockets, are `node::websocket`'s.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use serde::Serialize;
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::node::{LiveCall, Node, Status};
+use crate::node::{EdgeState, LiveCall, Node, Status, websocket_routes};
 
 /// `/health`: 200 while calls are taken, 503 while not.
 #[derive(Debug, Serialize)]
@@ -26,6 +26,10 @@ struct Health {
     active_calls: usize,
     /// Seconds.
     uptime: u64,
+    /// An edge that is away makes a node no less healthy.
+    edge: EdgeState,
+    /// Events the edge has not taken yet.
+    events_waiting: u64,
 }
 
 /// All routes.
@@ -35,6 +39,7 @@ pub fn routes(node: Arc<Node>) -> Router {
         .route("/metrics", get(metrics_page))
         .route("/v1/calls", get(calls))
         .route("/v1/events", get(events))
+        .merge(websocket_routes())
         .with_state(node)
 }
 
@@ -47,6 +52,8 @@ async fn health(State(node): State<Arc<Node>>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         active_calls: node.active_calls(),
         uptime: node.uptime().as_secs(),
+        edge: node.edge_state(),
+        events_waiting: node.events_waiting(),
     };
     (code, Json(health)).into_response()
 }

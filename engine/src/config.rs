@@ -2,12 +2,13 @@
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,7 +21,7 @@ pub struct Config {
     pub node_name: String,
     /// Address SIP is listened on, UDP and TCP.
     pub sip: SocketAddr,
-    /// Address of `/health`, `/metrics` and `/v1`.
+    /// Address of `/health`, `/metrics`, `/v1` and `/ws`.
     pub http: SocketAddr,
     /// Address RTP is received on, as it stands in our SDP.
     pub rtp_ip: IpAddr,
@@ -32,13 +33,50 @@ pub struct Config {
     pub data: PathBuf,
     /// The agent file.
     pub agent: PathBuf,
+    /// Without an edge, take calls over WebSockets from other machines too; else only from this one.
+    pub websocket_open: bool,
     /// Most calls at a time; more are refused with 503.
     pub max_calls: usize,
     /// How long calls may go on after SIGTERM, seconds.
     pub drain_seconds: u64,
     /// Record calls.
     pub recording: bool,
+    /// What recordings are kept as where there is no edge; an edge gets them as Ogg-Opus.
+    pub recording_format: RecordingFormat,
+    /// How long the local copy of a recording stays once the edge has it, days; 0: for ever.
+    pub recordings_days: u32,
     pub speech: SpeechConfig,
+    pub edge: EdgeConfig,
+}
+
+/// The form of a finished recording; either way two channels, caller left, agent right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingFormat {
+    /// 8 kHz, 16 bit: 1.9 MB a minute.
+    #[default]
+    Wav,
+    /// Ogg-Opus at 32 kbit/s: 0.2 MB a minute. Compressed after the call.
+    Ogg,
+}
+
+/// The edge that admits calls and takes their facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EdgeConfig {
+    /// Where its routes begin, `https://edge.example.com`. Empty: no edge, the agent file answers every call.
+    pub url: String,
+    /// Signs what this node asks and tells; the edge knows it as `ENGINE_SECRET`.
+    pub secret: ApiKey,
+    /// How the edge reaches this node's HTTP. Empty: `http://` and the address HTTP is listened on.
+    pub http_url: String,
+    /// Fronts whose word is taken on which trunk a call comes from (`X-Tandem-Trunk`); of other calls it is the address
+    /// the INVITE came from.
+    pub trusted_fronts: Vec<AddressRange>,
+    /// How long callers of known trunks are answered by the edge's last answer while it is away, hours.
+    pub away_hours: u32,
+    /// How long files of events stay on disk, days from when they were begun, at least 2; what is not delivered stays.
+    pub events_days: u32,
 }
 
 /// Where the words come from.
@@ -67,6 +105,11 @@ pub struct ApiKey(pub String);
 #[serde(try_from = "String", into = "String")]
 pub struct PortRange(RangeInclusive<u16>);
 
+/// IP addresses, written `10.0.0.0/8`, or one of them, `10.0.0.1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AddressRange(pub IpNet);
+
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -78,6 +121,12 @@ pub enum ConfigError {
     TooFewPorts { ports: RangeInclusive<u16>, shards: u16 },
     #[error("speech.base_url {0:?} is not an http or https URL")]
     BaseUrl(String),
+    #[error("edge.url {0:?} is not an http or https URL without query or fragment")]
+    EdgeUrl(String),
+    #[error("edge.url is set but edge.secret is not: give it the edge's ENGINE_SECRET (TANDEM_EDGE__SECRET)")]
+    NoEdgeSecret,
+    #[error("edge.http_url {0:?} is not an http or https URL without query or fragment")]
+    EdgeHttpUrl(String),
     #[error("max_calls is 0: the node would refuse every call")]
     NoCalls,
     #[error("{0} is the unspecified address: it stands in our SIP and SDP, so name one that callers can reach")]
@@ -97,10 +146,14 @@ impl Default for Config {
             shards: 0,
             data: PathBuf::from("var"),
             agent: PathBuf::from("agents/reception.toml"),
+            websocket_open: false,
             max_calls: 1000,
             drain_seconds: 300,
             recording: true,
+            recording_format: RecordingFormat::default(),
+            recordings_days: 30,
             speech: SpeechConfig::default(),
+            edge: EdgeConfig::default(),
         }
     }
 }
@@ -143,6 +196,14 @@ impl Config {
         u16::try_from(cores.div_ceil(2)).unwrap_or(1)
     }
 
+    /// Base URL at which the edge reaches this node's HTTP, which is listened on at `http`.
+    pub fn http_url(&self, http: SocketAddr) -> String {
+        match self.edge.http_url.trim_end_matches('/') {
+            "" => format!("http://{http}"),
+            url => url.to_owned(),
+        }
+    }
+
     fn check(self) -> Result<Self, ConfigError> {
         let shards = self.shard_count();
         if self.ports_of(0, shards).is_empty() || self.ports_of(0, shards).len() < 2 {
@@ -152,6 +213,7 @@ impl Config {
         if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(ConfigError::BaseUrl(url.clone()));
         }
+        self.edge.check()?;
         if self.max_calls == 0 {
             return Err(ConfigError::NoCalls);
         }
@@ -198,6 +260,48 @@ impl SpeechConfig {
     }
 }
 
+// === impl EdgeConfig ===
+
+impl Default for EdgeConfig {
+    fn default() -> Self {
+        let loopback = [(IpAddr::from([127, 0, 0, 0]), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
+        Self {
+            url: String::new(),
+            secret: ApiKey::default(),
+            http_url: String::new(),
+            trusted_fronts: loopback.map(|(ip, bits)| AddressRange(IpNet::new_assert(ip, bits))).to_vec(),
+            away_hours: 4,
+            events_days: 7,
+        }
+    }
+}
+
+impl EdgeConfig {
+    /// There is an edge to ask.
+    pub fn is_set(&self) -> bool {
+        !self.url.is_empty()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if !self.http_url.is_empty() && !is_base_url(&self.http_url) {
+            return Err(ConfigError::EdgeHttpUrl(self.http_url.clone()));
+        }
+        if !self.is_set() {
+            return Ok(());
+        }
+        if !is_base_url(&self.url) {
+            return Err(ConfigError::EdgeUrl(self.url.clone()));
+        }
+        if self.secret.0.is_empty() { Err(ConfigError::NoEdgeSecret) } else { Ok(()) }
+    }
+}
+
+/// An http or https URL that a path can be appended to.
+fn is_base_url(text: &str) -> bool {
+    reqwest::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none())
+}
+
 // === impl ApiKey ===
 
 impl fmt::Debug for ApiKey {
@@ -223,6 +327,23 @@ impl TryFrom<String> for PortRange {
 impl From<PortRange> for String {
     fn from(range: PortRange) -> Self {
         format!("{}-{}", range.0.start(), range.0.end())
+    }
+}
+
+// === impl AddressRange ===
+
+impl TryFrom<String> for AddressRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let range = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        range.map(Self).map_err(|_| format!("{text:?} is no IP address and no range like \"10.0.0.0/8\""))
+    }
+}
+
+impl From<AddressRange> for String {
+    fn from(range: AddressRange) -> Self {
+        range.0.to_string()
     }
 }
 

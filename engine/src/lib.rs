@@ -2,14 +2,18 @@
 //! Signalling is `sip-bridge`; the shapes of what leaves the engine are `edge-protocol`.
 
 pub mod api;
+mod atomic_file;
 pub mod audio;
+mod backoff;
 pub mod call;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod dir_lock;
 pub mod node;
 pub mod recorder;
 pub mod rtp;
 pub mod shard;
 pub mod speech;
 pub mod transport;
+mod wall_clock;

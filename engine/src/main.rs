@@ -77,6 +77,15 @@ struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_calls: Option<usize>,
+    /// URL of the edge that admits calls; its secret is in TANDEM_EDGE__SECRET [default: none].
+    #[arg(long)]
+    #[serde(rename = "edge", serialize_with = "edge_section", skip_serializing_if = "Option::is_none")]
+    edge_url: Option<String>,
+}
+
+/// The flag as the section of the settings it belongs to.
+fn edge_section<S: serde::Serializer>(url: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("url", url)])
 }
 
 fn main() -> ExitCode {

@@ -65,3 +65,23 @@ fn a_call_in_which_the_caller_speaks_allocates_only_where_a_turn_outgrows_its_bu
     let counted = allocations(&mut call, &loud, 500);
     assert!(counted <= 3, "{counted} allocations in 500 ticks");
 }
+
+#[test]
+fn a_call_over_frames_in_which_the_agent_speaks_allocates_nothing() {
+    let mut call = VirtualCall::over_frames(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => spoken(0, *utterance, "Long.", 20_000, false),
+        other => obedient("hello", "")(other),
+    });
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_for(200);
+    let mut packet = [0; MAX_PACKET_BYTES];
+    let before = allocations_so_far();
+    for _ in 0..500 {
+        call.call.handle_frame(call.now, &[0xFF; 160]);
+        call.call.tick(call.now, &mut packet);
+        assert!(call.call.frame_to_send().is_some());
+        call.now = call.now + Duration::from_millis(20);
+    }
+    assert_eq!(allocations_so_far() - before, 0);
+}

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, CallFacts, CallSetup, MediaSession, StreamSeed};
+use engine::call::{AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, StreamSeed};
 use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
 use engine::rtp::{RtpPacket, write_header};
-use engine::shard::{CallNotice, NOTICES, Reservation, ShardConfig, ShardHandle};
+use engine::shard::{CallNotice, FromCaller, NOTICES, Reservation, ShardConfig, ShardHandle, ToCaller};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -66,18 +66,20 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
             headers: Vec::new(),
             tenant: None,
         },
-        session: MediaSession {
-            law: Law::Mu,
-            payload_type: 0,
-            telephone_event: None,
-            frames_per_packet: 1,
-            remote_rtp: remote,
-            remote_rtcp: remote,
-            rtcp_mux: true,
-            sends: true,
-            receives: true,
+        media: MediaSetup::Rtp {
+            session: MediaSession {
+                law: Law::Mu,
+                payload_type: 0,
+                telephone_event: None,
+                frames_per_packet: 1,
+                remote_rtp: remote,
+                remote_rtcp: remote,
+                rtcp_mux: true,
+                sends: true,
+                receives: true,
+            },
+            seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
         },
-        seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
         agent: Arc::new(AgentSettings::default()),
     }
 }
@@ -185,6 +187,60 @@ async fn what_a_call_heard_and_said_is_on_the_recording() {
     let event = tokio::time::timeout(PATIENCE, bench.recordings.recv()).await.unwrap().unwrap();
     let RecordingEvent::Ready(ready) = event else { panic!("{event:?}") };
     assert!(ready.duration_ms >= 1180, "{ready:?}");
+    bench.shard.stop().await;
+}
+
+/// A call whose media are frames, with an agent that greets.
+fn frames(name: &str) -> CallSetup {
+    let greets = AgentSettings { greeting: "Hello.".to_owned(), ..AgentSettings::default() };
+    let media = MediaSetup::Frames { law: Law::Mu };
+    CallSetup { media, agent: Arc::new(greets), ..setup(name, "127.0.0.1:9".parse().unwrap()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_over_frames_is_heard_and_told_in_order_and_needs_no_port() {
+    let mut bench = bench(31_160..=31_161);
+    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let (key, mut port) = bench.shard.start_frames(frames("frames"), None, notices).await.unwrap();
+    let free = bench.shard.reserve(None, None).await.expect("the only port is free");
+    for event in [
+        SpeechEvent::Sentence { utterance: 1, text: "Hello.".to_owned() },
+        SpeechEvent::Voice { utterance: 1, audio: vec![0x21; 320].into() },
+    ] {
+        bench.shard.speech(key, event).await;
+    }
+    let says = ToCaller::Cue(Cue::AgentSays("Hello.".to_owned()));
+    for expected in [says, ToCaller::Audio([0x21; 160]), ToCaller::Audio([0x21; 160])] {
+        assert_eq!(tokio::time::timeout(PATIENCE, port.next()).await.unwrap(), Some(expected));
+    }
+    for _ in 0..10 {
+        assert!(port.push(FromCaller::Audio([0xFF; 160])));
+    }
+    // The key comes after the frames: once it is told, they were taken.
+    assert!(port.push(FromCaller::Key('5')));
+    let pressed = |event: &CallEvent| matches!(event.kind, EventKind::Dtmf { digit: '5', .. });
+    while !pressed(&tokio::time::timeout(PATIENCE, bench.events.recv()).await.unwrap().unwrap()) {}
+    bench.shard.end(key, EndCause::CallerHungUp).await;
+    let ended = bench.ended().await;
+    let EventKind::CallEnded { quality, .. } = ended.kind else { panic!("{ended:?}") };
+    assert_eq!(quality.packets_received, 10);
+    let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
+    assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
+    while tokio::time::timeout(PATIENCE, port.next()).await.unwrap().is_some() {}
+    bench.shard.release(free.key).await;
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_frames_nobody_carries_any_more_ends() {
+    let mut bench = bench(31_162..=31_163);
+    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let (_, port) = bench.shard.start_frames(frames("left"), None, notices).await.unwrap();
+    drop(port);
+    let ended = bench.ended().await;
+    assert!(matches!(ended.kind, EventKind::CallEnded { cause: EndCause::SignallingFailed, .. }), "{ended:?}");
+    let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
+    assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
     bench.shard.stop().await;
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use super::leg::StreamSeed;
 use crate::audio::g711::Law;
 
 /// Payload bytes (= samples at 8 kHz) of the longest packet we send: 60 ms.
@@ -29,17 +30,38 @@ pub struct MediaSession {
     pub receives: bool,
 }
 
+/// What a call's media starts from.
+#[derive(Debug, Clone)]
+pub enum MediaSetup {
+    /// RTP as two SDP bodies agreed on it, with the random beginnings of our own stream.
+    Rtp { session: MediaSession, seed: StreamSeed },
+    /// Frames handed over in order, as a WebSocket brings them.
+    Frames { law: Law },
+}
+
+/// Encoding name in the RTP/AVP registry (RFC 3551).
+pub fn codec_name(law: Law) -> &'static str {
+    match law {
+        Law::Mu => "PCMU",
+        Law::A => "PCMA",
+    }
+}
+
+// === impl MediaSetup ===
+
+impl MediaSetup {
+    /// Law of the audio as the call begins.
+    pub fn law(&self) -> Law {
+        match self {
+            Self::Rtp { session, .. } => session.law,
+            Self::Frames { law } => *law,
+        }
+    }
+}
+
 // === impl MediaSession ===
 
 impl MediaSession {
-    /// Encoding name in the RTP/AVP registry (RFC 3551).
-    pub fn codec_name(&self) -> &'static str {
-        match self.law {
-            Law::Mu => "PCMU",
-            Law::A => "PCMA",
-        }
-    }
-
     /// True while the other side keeps the call on hold: it does not listen or does not talk.
     pub fn on_hold(&self) -> bool {
         !(self.sends && self.receives)

@@ -2,9 +2,11 @@
 //! No socket, no clock and no async here; a shard, a test or a simulation drives it.
 
 mod conversation;
+mod frame_leg;
 mod history;
 mod keys;
 mod leg;
+mod line;
 mod listener;
 mod media;
 mod outbox;
@@ -19,10 +21,11 @@ use std::sync::Arc;
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality};
 
+pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
-pub use media::MediaSession;
-pub use outbox::Wish;
+pub use media::{MediaSession, MediaSetup};
+pub use outbox::{Cue, Wish};
 pub use settings::AgentSettings;
 pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 
@@ -31,8 +34,14 @@ use crate::audio::g711::Law;
 use crate::audio::vad::VoiceDetector;
 use crate::clock::Moment;
 use conversation::{CallerFrame, Conversation};
+use frame_leg::FrameLeg;
 use leg::{Leg, LegInput};
+use line::Line;
+use media::codec_name;
 use outbox::Outbox;
+
+/// Length a key is taken to be pressed where only the press is told.
+const KEY_MS: u32 = 100;
 
 /// Everything a call starts from.
 #[derive(Debug, Clone)]
@@ -42,8 +51,7 @@ pub struct CallSetup {
     /// Wall-clock time of the start, milliseconds since the Unix epoch.
     pub started_at_ms: u64,
     pub facts: CallFacts,
-    pub session: MediaSession,
-    pub seed: StreamSeed,
+    pub media: MediaSetup,
     pub agent: Arc<AgentSettings>,
 }
 
@@ -53,6 +61,7 @@ pub struct CallFacts {
     pub direction: Direction,
     pub from: String,
     pub to: String,
+    /// SIP `Call-ID`; empty for a call that came without SIP.
     pub sip_call_id: String,
     pub node: String,
     pub headers: Vec<(String, String)>,
@@ -69,7 +78,7 @@ pub struct Tenant {
 
 /// One call, from the first packet to the last.
 pub struct Call {
-    leg: Leg,
+    line: Line,
     voice: VoiceDetector,
     conversation: Conversation,
     out: Outbox,
@@ -83,12 +92,37 @@ pub struct Call {
     ended: bool,
 }
 
+// === impl CallFacts ===
+
+impl CallFacts {
+    /// The first event of a call in `law`, answered by the agent of that name.
+    pub fn into_started(self, law: Law, agent: String) -> EventKind {
+        let (account_id, profile_id) = self.tenant.map(|tenant| (tenant.account_id, tenant.profile_id)).unzip();
+        EventKind::CallStarted {
+            direction: self.direction,
+            from: self.from,
+            to: self.to,
+            sip_call_id: self.sip_call_id,
+            codec: codec_name(law).to_owned(),
+            agent,
+            node: self.node,
+            headers: self.headers,
+            account_id,
+            profile_id,
+        }
+    }
+}
+
 // === impl Call ===
 
 impl Call {
     /// A call that was just answered; its greeting is on its way.
     pub fn new(now: Moment, setup: CallSetup) -> Self {
-        let law = setup.session.law;
+        let law = setup.media.law();
+        let line = match setup.media {
+            MediaSetup::Rtp { session, seed } => Line::Rtp(Leg::new(session, seed, now)),
+            MediaSetup::Frames { law } => Line::Frames(FrameLeg::new(law, now)),
+        };
         let mut call = Self {
             voice: VoiceDetector::new(),
             conversation: Conversation::new(setup.agent.clone(), law, now),
@@ -99,29 +133,20 @@ impl Call {
             caller_frame: [law.silence(); FRAME_SAMPLES],
             agent_frame: [law.silence(); FRAME_SAMPLES],
             ended: false,
-            leg: Leg::new(setup.session, setup.seed, now),
+            line,
         };
-        let (account_id, profile_id) = setup.facts.tenant.map(|tenant| (tenant.account_id, tenant.profile_id)).unzip();
-        let started = EventKind::CallStarted {
-            direction: setup.facts.direction,
-            from: setup.facts.from,
-            to: setup.facts.to,
-            sip_call_id: setup.facts.sip_call_id,
-            codec: call.leg.session().codec_name().to_owned(),
-            agent: call.agent.name.clone(),
-            node: setup.facts.node,
-            headers: setup.facts.headers,
-            account_id,
-            profile_id,
-        };
-        call.out.event(now, started);
+        if call.line.frames().is_some() {
+            call.out.keep_cues();
+        }
+        call.out.event(now, setup.facts.into_started(law, call.agent.name.clone()));
         call.conversation.begin(&mut call.out);
         call
     }
 
     /// An RTP datagram arrived for this call. False if it was not the other side's.
     pub fn handle_rtp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) -> bool {
-        match self.leg.handle_rtp(now, from, datagram) {
+        let Some(leg) = self.line.rtp_mut() else { return false };
+        match leg.handle_rtp(now, from, datagram) {
             LegInput::Ignored => return false,
             LegInput::Key(key) => self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out),
             LegInput::SsrcChanged(ssrc) => self.out.event(now, EventKind::SsrcChanged { ssrc }),
@@ -132,7 +157,24 @@ impl Call {
 
     /// An RTCP datagram arrived for this call.
     pub fn handle_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) {
-        self.leg.handle_rtcp(now, from, datagram);
+        if let Some(leg) = self.line.rtp_mut() {
+            leg.handle_rtcp(now, from, datagram);
+        }
+    }
+
+    /// The next 20 ms of the caller arrived, law-encoded, for a call whose media are frames.
+    pub fn handle_frame(&mut self, now: Moment, frame: &LawFrame) {
+        if self.line.frames_mut().is_some_and(|leg| leg.push(now, frame)) {
+            self.out.cue(|| Cue::Overrun);
+        }
+    }
+
+    /// The caller of a call whose media are frames pressed a key.
+    pub fn handle_key(&mut self, now: Moment, key: char) {
+        if let Some(leg) = self.line.frames_mut() {
+            leg.heard_from(now);
+            self.conversation.key_pressed(now, key, KEY_MS, &mut self.out);
+        }
     }
 
     /// Speech has something for this call.
@@ -144,43 +186,62 @@ impl Call {
 
     /// The media session was changed by a new offer and answer.
     pub fn change_media(&mut self, now: Moment, session: MediaSession) {
-        let (codec, on_hold) = (session.codec_name().to_owned(), session.on_hold());
-        self.leg.change(now, session);
+        let Some(leg) = self.line.rtp_mut() else { return };
+        let (codec, on_hold) = (codec_name(session.law).to_owned(), session.on_hold());
+        leg.change(now, session);
         self.out.event(now, EventKind::MediaChanged { codec, on_hold });
     }
 
-    /// One 20 ms slot: hears a frame, says a frame. The packet is in `packet` when one is to be sent.
+    /// One 20 ms slot: hears a frame, says a frame. The packet is in `packet` when one is to be sent; a call whose
+    /// media are frames sends none, see `frame_to_send`.
     pub fn tick(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         let law = self.law;
-        if let Some(key) = self.leg.key_released() {
+        if let Some(key) = self.line.key_released() {
             self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out);
         }
         let mut pcm = [0_i16; FRAME_SAMPLES];
-        self.leg.next_frame(now, &mut pcm);
+        self.line.next_frame(now, &mut pcm);
         law.encode_into(&pcm, &mut self.caller_frame);
-        let speaks = if self.leg.session().on_hold() {
+        let speaks = if self.line.on_hold() {
             self.agent_frame.fill(law.silence());
             self.conversation.tick_on_hold(now, &mut self.out);
             false
         } else {
             let voiced = self.voice.push(&pcm).voiced;
-            let caller = CallerFrame { audio: &self.caller_frame, voiced, delay: self.leg.playout_delay() };
+            let caller = CallerFrame { audio: &self.caller_frame, voiced, delay: self.line.playout_delay() };
             self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
         };
-        if self.leg.silent_for(now) >= self.agent.rtp_timeout {
+        if self.line.silent_for(now) >= self.agent.rtp_timeout {
             self.out.hang_up(EndCause::RtpTimeout);
         }
-        let leg_law = self.leg.session().law;
+        let leg_law = self.line.law();
+        let leg = match &mut self.line {
+            Line::Rtp(leg) => leg,
+            Line::Frames(leg) => {
+                leg.send_frame(speaks || self.conversation.is_saying());
+                return None;
+            }
+        };
         if leg_law == law {
-            return self.leg.send_frame(&self.agent_frame, speaks, packet);
+            return leg.send_frame(&self.agent_frame, speaks, packet);
         }
         let transcoded = self.agent_frame.map(|byte| leg_law.encode(law.decode(byte)));
-        self.leg.send_frame(&transcoded, speaks, packet)
+        leg.send_frame(&transcoded, speaks, packet)
     }
 
     /// An RTCP report, when one is due.
     pub fn send_report(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
-        self.leg.send_report(now, packet)
+        self.line.rtp_mut()?.send_report(now, packet)
+    }
+
+    /// The agent's frame of the last tick, for a call whose media are frames, unless it is silence nobody misses.
+    pub fn frame_to_send(&self) -> Option<&LawFrame> {
+        self.line.frames().filter(|leg| leg.sends()).map(|_| &self.agent_frame)
+    }
+
+    /// What the other side is to be told next, before the frame of the last tick.
+    pub fn pop_cue(&mut self) -> Option<Cue> {
+        self.out.pop_cue()
     }
 
     /// The dialog is over. The RTCP BYE to be sent is in `packet`; nothing more is sent after it.
@@ -196,7 +257,7 @@ impl Call {
             quality: self.quality(),
         };
         self.out.event(now, ended);
-        self.leg.send_bye(now, packet)
+        self.line.rtp_mut()?.send_bye(now, packet)
     }
 
     /// The next thing the call wants done.
@@ -228,16 +289,17 @@ impl Call {
         self.out.next_seq()
     }
 
-    pub fn session(&self) -> &MediaSession {
-        self.leg.session()
+    /// The RTP session; `None` if the call's media are frames.
+    pub fn session(&self) -> Option<&MediaSession> {
+        self.line.rtp().map(Leg::session)
     }
 
     /// The source media is taken from, once a packet came.
     pub fn learned_source(&self) -> Option<SocketAddr> {
-        self.leg.learned_source()
+        self.line.rtp()?.learned_source()
     }
 
     pub fn quality(&self) -> MediaQuality {
-        self.leg.quality()
+        self.line.quality()
     }
 }

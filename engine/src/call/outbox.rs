@@ -16,7 +16,22 @@ pub enum Wish {
     HangUp(EndCause),
 }
 
-/// Wishes and facts, each in the order they came about. Two queues: facts that wait for a slow disk hold up no speech.
+/// What the other side of a frame leg is told beside audio, at the moment it becomes true for the ear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cue {
+    /// The agent begins to say this sentence.
+    AgentSays(String),
+    /// The caller's line is known.
+    CallerSaid(String),
+    /// The caller's turn is over and is being worked on.
+    Thinking,
+    /// The caller cut in: what was sent and is not played yet is not to be played.
+    Flush,
+    /// More audio came than time passed: the oldest of it is dropped. Told once.
+    Overrun,
+}
+
+/// Wishes, facts and cues, each in the order they came about. Apart: facts that wait for a slow disk hold up no speech.
 #[derive(Debug)]
 pub struct Outbox {
     call_id: String,
@@ -26,6 +41,8 @@ pub struct Outbox {
     hang_up_asked: bool,
     wishes: VecDeque<Wish>,
     facts: VecDeque<CallEvent>,
+    /// `None`: nobody is there to be told.
+    cues: Option<VecDeque<Cue>>,
 }
 
 // === impl Outbox ===
@@ -40,7 +57,24 @@ impl Outbox {
             hang_up_asked: false,
             wishes: VecDeque::with_capacity(4),
             facts: VecDeque::with_capacity(8),
+            cues: None,
         }
+    }
+
+    /// From here on cues are kept until they are taken.
+    pub fn keep_cues(&mut self) {
+        self.cues = Some(VecDeque::with_capacity(8));
+    }
+
+    /// Tells the other side something, if it can be told.
+    pub fn cue(&mut self, cue: impl FnOnce() -> Cue) {
+        if let Some(cues) = self.cues.as_mut() {
+            cues.push_back(cue());
+        }
+    }
+
+    pub fn pop_cue(&mut self) -> Option<Cue> {
+        self.cues.as_mut()?.pop_front()
     }
 
     pub fn event(&mut self, now: Moment, kind: EventKind) {

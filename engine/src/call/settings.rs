@@ -1,12 +1,15 @@
 //! How the agent of one call behaves: what it says unasked, and the times it keeps.
 //! Where these settings come from (a file, the edge) is `control`'s business.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The agent as a call needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
     pub name: String,
+    /// Voice of the speech provider; `None`: the node's.
+    pub voice: Option<Arc<str>>,
     /// The system prompt for the language model.
     pub instructions: String,
     /// Said first; empty: the caller speaks first.
@@ -31,6 +34,7 @@ impl Default for AgentSettings {
     fn default() -> Self {
         Self {
             name: "agent".to_owned(),
+            voice: None,
             instructions: String::new(),
             greeting: String::new(),
             silence_prompts: Vec::new(),

@@ -57,6 +57,8 @@ pub struct Speaker {
 struct Utterance {
     id: UtteranceId,
     sentences: Vec<Sentence>,
+    /// Sentences that began to be played.
+    begun: usize,
     played_bytes: usize,
     /// Nothing more will be queued.
     complete: bool,
@@ -67,6 +69,8 @@ struct Utterance {
 struct Sentence {
     text: String,
     bytes: usize,
+    /// Audio of the utterance before this sentence's.
+    starts_at: usize,
 }
 
 // === impl Speaker ===
@@ -79,12 +83,14 @@ impl Speaker {
     /// Makes room for a new utterance. What was left of the one before is dropped; `stop` it first to know.
     pub fn begin(&mut self, id: UtteranceId) {
         self.drop_queue();
-        self.current = Some(Utterance { id, sentences: Vec::new(), played_bytes: 0, complete: false, hang_up: false });
+        let (sentences, begun, played_bytes) = (Vec::new(), 0, 0);
+        self.current = Some(Utterance { id, sentences, begun, played_bytes, complete: false, hang_up: false });
     }
 
     pub fn add_sentence(&mut self, id: UtteranceId, text: String) {
         if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
-            current.sentences.push(Sentence { text, bytes: 0 });
+            let starts_at = current.sentences.last().map_or(0, |last| last.starts_at + last.bytes);
+            current.sentences.push(Sentence { text, bytes: 0, starts_at });
         }
     }
 
@@ -144,6 +150,14 @@ impl Speaker {
         self.queued_bytes -= filled;
         current.played_bytes += filled;
         Spoken::Voice { first }
+    }
+
+    /// The next sentence of which the last frame brought the first sound, each once.
+    pub fn take_begun(&mut self) -> Option<&str> {
+        let current = self.current.as_mut()?;
+        let sentence = current.sentences.get(current.begun).filter(|s| s.starts_at < current.played_bytes)?;
+        current.begun += 1;
+        Some(&sentence.text)
     }
 
     /// The utterance whose last frame was played, once.

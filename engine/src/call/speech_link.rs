@@ -1,6 +1,8 @@
 //! What a call asks of speech and what comes back: plain messages, no provider, no channel.
 //! Audio crosses here law-encoded at 8 kHz, so that a tick only copies it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use edge_protocol::SpeechStage;
 
@@ -27,15 +29,15 @@ pub struct ChatMessage {
     pub text: String,
 }
 
-/// A call's wish to speech.
+/// A call's wish to speech. `voice` is the provider's name of one; `None`: the node's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpeechCommand {
     /// Turn the caller's audio into text; answered by `Transcribed` or `Failed`.
     Transcribe { turn: TurnId, law: Law, audio: Bytes },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `Said`.
-    Respond { turn: TurnId, utterance: UtteranceId, law: Law, messages: Vec<ChatMessage> },
+    Respond { turn: TurnId, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, messages: Vec<ChatMessage> },
     /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
-    Say { utterance: UtteranceId, law: Law, text: String },
+    Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
     /// Stop whatever is under way for this call; nothing more of it is wanted.
     Cancel,
 }

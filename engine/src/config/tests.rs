@@ -45,7 +45,43 @@ fn a_port_range_is_two_ports_in_order() {
 }
 
 #[test]
+fn a_front_is_named_by_its_address_or_a_range_of_them() {
+    let range = |text: &str| AddressRange::try_from(text.to_owned());
+    assert_eq!(range("10.0.0.1").unwrap(), range("10.0.0.1/32").unwrap());
+    assert!(range("fd00::/8").unwrap().0.contains(&"fd00::1".parse::<IpAddr>().unwrap()));
+    for wrong in ["", "front", "10.0.0.0/33"] {
+        assert!(range(wrong).unwrap_err().contains("10.0.0.0/8"));
+    }
+}
+
+#[test]
 fn a_key_does_not_show_itself() {
     let config = SpeechConfig { api_key: ApiKey("sk-secret".to_owned()), ..SpeechConfig::default() };
     assert!(!format!("{config:?}").contains("secret"));
+}
+
+#[test]
+fn an_edge_needs_a_url_that_can_be_asked_and_a_secret() {
+    let edge = |url: &str, secret: &str| EdgeConfig {
+        url: url.to_owned(),
+        secret: ApiKey(secret.to_owned()),
+        ..EdgeConfig::default()
+    };
+    let with = |edge| Config { edge, ..Config::default() };
+    with(edge("https://edge.example.com", "s")).check().unwrap();
+    for wrong in ["edge.example.com", "ftp://edge", "http://edge/?a=b", "http://edge/#a"] {
+        let error = refusal(with(edge(wrong, "s")));
+        assert!(error.starts_with("edge.url") && error.contains(wrong), "{error}");
+    }
+    assert!(refusal(with(edge("http://edge", ""))).contains("edge.secret"));
+    let http_url = EdgeConfig { http_url: "node:8080".to_owned(), ..edge("http://edge", "s") };
+    assert!(refusal(with(http_url)).starts_with("edge.http_url"));
+}
+
+#[test]
+fn the_edge_reaches_the_node_where_it_listens_unless_told_otherwise() {
+    let mut config = Config::default();
+    assert_eq!(config.http_url(config.http), "http://127.0.0.1:8080");
+    config.edge.http_url = "https://node-1.example.com/".to_owned();
+    assert_eq!(config.http_url(config.http), "https://node-1.example.com");
 }

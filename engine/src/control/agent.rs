@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::admitted::{ENDPOINTING_MS, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
 use crate::call::AgentSettings;
-
-/// A day: longer calls are a mistake in the file.
-const LONGEST_CALL_S: u32 = 24 * 3600;
 
 /// One agent: how it behaves in a call, and what the node needs to know besides.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -123,16 +122,16 @@ impl AgentProfile {
                 return bad(key, format!("{text:?}"), "must not be empty");
             }
         }
-        if agent.max_call.is_zero() || agent.max_call > Duration::from_secs(LONGEST_CALL_S.into()) {
+        if !within(&MAX_CALL_S, agent.max_call.as_secs().into()) {
             return bad("max_call_s", agent.max_call.as_secs().to_string(), "must be 1 to 86400");
         }
-        if !(1000..=120_000).contains(&agent.silence_after.as_millis()) {
+        if !within(&SILENCE_AFTER_MS, agent.silence_after.as_millis()) {
             return bad("silence_after_ms", agent.silence_after.as_millis().to_string(), "must be 1000 to 120000");
         }
-        if !(100..=5000).contains(&agent.endpointing.as_millis()) {
+        if !within(&ENDPOINTING_MS, agent.endpointing.as_millis()) {
             return bad("endpointing_ms", agent.endpointing.as_millis().to_string(), "must be 100 to 5000");
         }
-        if !(2..=3600).contains(&agent.rtp_timeout.as_secs()) {
+        if !within(&RTP_TIMEOUT_S, agent.rtp_timeout.as_secs().into()) {
             return bad("rtp_timeout_s", agent.rtp_timeout.as_secs().to_string(), "must be 2 to 3600");
         }
         Ok(())
@@ -145,11 +144,17 @@ impl AgentProfile {
     }
 }
 
+fn within(range: &RangeInclusive<u32>, value: u128) -> bool {
+    u32::try_from(value).is_ok_and(|value| range.contains(&value))
+}
+
 impl From<AgentToml> for AgentProfile {
     fn from(file: AgentToml) -> Self {
         Self {
             settings: Arc::new(AgentSettings {
                 name: file.name,
+                // The node's voice is made of this file's and the configuration's.
+                voice: None,
                 instructions: file.instructions,
                 greeting: file.greeting,
                 silence_prompts: file.silence_prompts,

@@ -1,7 +1,10 @@
-//! Who may call, which agent answers, and where facts go: the port `ControlPlane` and the embedded one.
+//! Who may call and which agent answers: the port `ControlPlane`, the embedded one and the edge's; where facts go.
 //! Calls, media and signalling know of it only through the port.
 
+mod admitted;
 mod agent;
+mod dialled;
+mod edge;
 mod embedded;
 mod spool;
 
@@ -9,25 +12,22 @@ mod spool;
 mod tests;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use edge_protocol::CallEvent;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-use crate::call::AgentSettings;
-
+pub use admitted::{Admitted, BadAcceptance};
 pub use agent::{AgentError, AgentProfile};
+pub use edge::{
+    AdmissionConfig, Admissions, AnsweredBy, Courier, Delivery, EdgeError, Link, LinkedNode, Progress, SignedClient,
+};
 pub use embedded::{Embedded, EmbeddedError};
-pub use spool::{CallTail, EventSpool, Events, SpoolConfig, SpoolError, replay};
+pub use spool::{CallTail, EventSpool, Events, SpoolConfig, SpoolEnd, SpoolError, replay};
 
-/// What decides over calls and takes their facts.
+/// What decides over calls.
 pub trait ControlPlane: Send + Sync {
     /// May this call be answered, and by whom? Asked once, before the call is accepted.
     fn authorise(&self, request: CallRequest) -> BoxFuture<'_, Decision>;
-
-    /// Takes a fact. Returns at once; the fact is on disk before anybody else is told of it.
-    fn publish(&self, event: CallEvent) -> Result<(), PublishError>;
 }
 
 /// A call that wants in, as its INVITE tells it.
@@ -52,8 +52,8 @@ pub struct CallRequest {
 /// The answer to [`ControlPlane::authorise`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The call may be answered, by this agent.
-    Accept(Arc<AgentSettings>),
+    /// The call may be answered, like this.
+    Accept(Box<Admitted>),
     Refuse(Refusal),
 }
 

@@ -10,7 +10,10 @@ use std::time::Duration;
 use edge_protocol::{CallEvent, EndCause, EventKind, MediaQuality, VERSION};
 use tempfile::TempDir;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::dir_lock::LockError;
 
 const RECEPTION: &str = r#"
 name = "reception"
@@ -108,9 +111,8 @@ fn request(request_uri: &str, to: &str) -> CallRequest {
 
 #[tokio::test]
 async fn the_called_number_chooses_the_agent() {
-    let dir = TempDir::new().unwrap();
     let agents = vec![named("first", &[]), named("berlin", &["+49 30 123-45", "sales"])];
-    let control = Embedded::new(agents, open(dir.path())).unwrap();
+    let control = Embedded::new(agents).unwrap();
     let cases = [
         ("sip:+493012345@10.0.0.1:5070;transport=tcp", "sip:x@example.com", "berlin"),
         ("tel:+49-30-12345;phone-context=example.com", "sip:x@example.com", "berlin"),
@@ -121,7 +123,7 @@ async fn the_called_number_chooses_the_agent() {
     ];
     for (request_uri, to, expected) in cases {
         match control.authorise(request(request_uri, to)).await {
-            Decision::Accept(agent) => assert_eq!(agent.name, expected, "{request_uri}"),
+            Decision::Accept(admitted) => assert_eq!(admitted.agent.name, expected, "{request_uri}"),
             Decision::Refuse(refusal) => panic!("{refusal:?}"),
         }
     }
@@ -129,11 +131,10 @@ async fn the_called_number_chooses_the_agent() {
 
 #[test]
 fn two_agents_cannot_have_one_number() {
-    let dir = TempDir::new().unwrap();
     let agents = vec![named("first", &["+49 30 1"]), named("second", &["+49-30-1"])];
-    let error = Embedded::new(agents, open(dir.path())).err();
+    let error = Embedded::new(agents).err();
     assert!(matches!(error, Some(EmbeddedError::NumberTaken { .. })), "{error:?}");
-    assert_eq!(Embedded::new(Vec::new(), open(dir.path())).err(), Some(EmbeddedError::NoAgent));
+    assert_eq!(Embedded::new(Vec::new()).err(), Some(EmbeddedError::NoAgent));
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ fn calls_left_open_are_told_at_the_next_start_with_their_next_seq() {
 fn a_second_spool_in_the_same_directory_is_turned_away() {
     let dir = TempDir::new().unwrap();
     let _spool = open(dir.path());
-    assert!(matches!(EventSpool::open(SpoolConfig::new(dir.path())), Err(SpoolError::InUse { .. })));
+    assert!(matches!(EventSpool::open(SpoolConfig::new(dir.path())), Err(SpoolError::Lock(LockError::InUse { .. }))));
 }
 
 #[test]

@@ -3,24 +3,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use edge_protocol::{Direction, EndCause};
-use sip_bridge::{Dialog, DialogEnd, DialogEvent, IncomingCall, OfferReply, Rejection, sdp};
+use sip_bridge::{CallInfo, Dialog, DialogEnd, DialogEvent, IncomingCall, OfferReply, Rejection, sdp};
 use tokio::sync::mpsc::{Receiver, channel};
-use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::Node;
 use super::admission::RETRY_AFTER;
-use super::{LiveCall, Node};
+use super::lifetime::{Lifetime, told_to_stop};
+use super::unstarted::Unstarted;
 use crate::audio::g711::Law;
-use crate::call::{AgentSettings, CallFacts, CallSetup, MediaSession, StreamSeed};
-use crate::control::{CallRequest, ControlPlane, Decision};
-use crate::recorder::{RecordingId, RecordingMeta};
+use crate::call::{CallFacts, CallSetup, MediaSession, MediaSetup, StreamSeed, Tenant};
+use crate::control::{Admitted, CallRequest, Decision};
 use crate::shard::{CallKey, CallNotice, NOTICES, Reservation, ShardHandle};
-
-/// How long a shard may take to bury a call.
-const BURIAL: Duration = Duration::from_secs(10);
+use crate::wall_clock::unix_ms;
 
 /// Answers a call and stays with it until it is over.
 pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
@@ -28,22 +26,37 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
         node.refused("full");
         return incoming.reject(rejection(503, "Too many calls", Some(RETRY_AFTER))).await;
     };
-    let call_id = Uuid::now_v7().to_string();
-    let agent = match node.control.authorise(request_of(&incoming, &call_id)).await {
-        Decision::Accept(agent) => agent,
-        Decision::Refuse(refusal) => {
-            node.refused("unauthorised");
-            return incoming.reject(rejection(refusal.code, &refusal.reason, None)).await;
+    let local = local_session(&node);
+    // The offer is read before anybody is asked: a call that cannot be answered is not to be admitted.
+    let offered = match incoming.offer.as_deref().map(|offer| sdp::answer(offer, &local)).transpose() {
+        Ok(offered) => offered.map(|(agreed, _)| agreed),
+        Err(error) => {
+            node.refused("media");
+            return incoming.reject(error.into()).await;
         }
     };
-    if let Some(answered) = Answered::answer(&node, incoming, call_id).await {
-        answered.follow(node, agent).await;
+    let (call_id, asked_at_ms) = (Uuid::now_v7().to_string(), unix_ms());
+    let admitted = match node.control.authorise(request_of(&incoming, &call_id)).await {
+        Decision::Accept(admitted) => *admitted,
+        Decision::Refuse(refusal) => {
+            node.refused("unauthorised");
+            let retry_after = (refusal.code == 503).then_some(RETRY_AFTER);
+            return incoming.reject(rejection(refusal.code, &refusal.reason, retry_after)).await;
+        }
+    };
+    let facts = facts_of(&node, &incoming.info, admitted.tenant.clone());
+    let unstarted = Unstarted { call_id, asked_at_ms, agent: admitted.agent.name.clone(), facts: facts.clone() };
+    let started = match Answered::answer(&node, incoming, (local, offered)).await {
+        Some(answered) => answered.follow(&node, unstarted.call_id.clone(), facts, admitted).await,
+        None => false,
+    };
+    if !started {
+        unstarted.tell(&node).await;
     }
 }
 
 /// A call whose 200 was sent.
 struct Answered {
-    call_id: String,
     dialog: Dialog,
     shard: ShardHandle,
     reservation: Reservation,
@@ -55,18 +68,12 @@ struct Answered {
 // === impl Answered ===
 
 impl Answered {
-    async fn answer(node: &Node, incoming: IncomingCall, call_id: String) -> Option<Self> {
-        let mut local =
-            sdp::Local { addr: node.config.rtp_ip, port: 0, rtcp_mux: true, session_id: rand_u64() >> 1, version: 1 };
-        // The offer is read once before a port is taken, to refuse early and to know whom the port is for.
-        let offered = match incoming.offer.as_deref().map(|offer| sdp::answer(offer, &local)).transpose() {
-            Ok(offered) => offered.map(|(agreed, _)| agreed),
-            Err(error) => {
-                node.refused("media");
-                incoming.reject(error.into()).await;
-                return None;
-            }
-        };
+    /// `offered` is what the offer, if there is one, and `local` agree on: it tells whom the port is for.
+    async fn answer(
+        node: &Node,
+        incoming: IncomingCall,
+        (mut local, offered): (sdp::Local, Option<sdp::Negotiated>),
+    ) -> Option<Self> {
         let shard = node.emptiest_shard()?;
         let reservation = match shard.reserve(offered.as_ref().map(|o| o.remote_rtp), rtcp_of(offered.as_ref())).await {
             Ok(reservation) => reservation,
@@ -87,7 +94,7 @@ impl Answered {
             tracing::debug!(%error, "ringing was not sent");
         }
         match incoming.accept(body).await {
-            Ok(dialog) => Some(Self { call_id, dialog, shard, reservation, local, agreed }),
+            Ok(dialog) => Some(Self { dialog, shard, reservation, local, agreed }),
             Err(error) => {
                 tracing::info!(%error, "the call was gone before it was answered");
                 shard.release(reservation.key).await;
@@ -96,43 +103,30 @@ impl Answered {
         }
     }
 
-    /// Starts the media once the answer is acknowledged, and follows the dialog to its end.
-    async fn follow(mut self, node: Arc<Node>, agent: Arc<AgentSettings>) {
+    /// Starts the media once the answer is acknowledged, and follows the dialog to its end. False: there was no call.
+    async fn follow(mut self, node: &Arc<Node>, call_id: String, facts: CallFacts, admitted: Admitted) -> bool {
         let key = self.reservation.key;
         let Some(session) = self.acknowledged().await else {
             self.shard.release(key).await;
-            // The dialog may be gone already, which is as well.
-            let _ = self.dialog.bye(Some("no usable answer to our offer")).await;
-            return;
+            // The dialog may be gone already, which is as well; the edge is not to wait for the answer.
+            tokio::spawn(async move { self.dialog.bye(Some("no usable answer to our offer")).await });
+            return false;
         };
-        let (notices, from_shard) = channel(NOTICES);
-        let setup = self.setup(&node, session, agent);
-        let call_id = setup.call_id.clone();
-        let started_at_ms = setup.started_at_ms;
-        let recording = open_recording(&node, &setup);
-        node.calls.add(LiveCall {
-            call_id: call_id.clone(),
-            from: setup.facts.from.clone(),
-            to: setup.facts.to.clone(),
-            agent: setup.agent.name.clone(),
-            started_at_ms,
-        });
-        tracing::info!(%call_id, from = %setup.facts.from, sip_call_id = %setup.facts.sip_call_id, "call started");
-        if self.shard.start(key, setup, recording, notices).await.is_ok() {
-            let mut lines = from_shard;
-            let cause = self.until_over(&node, key, &mut lines).await;
-            tracing::info!(%call_id, ?cause, "call ended");
-            self.shard.end(key, cause).await;
-            if let Some(next_seq) = buried(lines).await {
-                node.calls.expect_recording(&call_id, started_at_ms, next_seq);
-            }
+        let (notices, mut lines) = channel(NOTICES);
+        let record = node.config.recording && admitted.record;
+        let setup = setup(call_id, facts, session, admitted);
+        // The id was made for this call.
+        let Some(mut lifetime) = Lifetime::begin(node, &setup, record) else {
+            self.shard.release(key).await;
+            return false;
+        };
+        if self.shard.start(key, setup, lifetime.recording, notices).await.is_err() {
+            return false;
         }
-        node.calls.remove(&call_id);
-        if let Some(id) = recording
-            && let Err(error) = node.recorder.finish(id)
-        {
-            tracing::error!(%call_id, %error, "the recording was not finished");
-        }
+        let cause = self.until_over(node, key, &mut lines, &mut lifetime.told_to_end).await;
+        self.shard.end(key, cause).await;
+        lifetime.over(cause, lines).await;
+        true
     }
 
     /// The session, once the ACK came.
@@ -153,7 +147,13 @@ impl Answered {
     }
 
     /// Passes on what either side does until one ends the call.
-    async fn until_over(&mut self, node: &Node, key: CallKey, lines: &mut Receiver<CallNotice>) -> EndCause {
+    async fn until_over(
+        &mut self,
+        node: &Node,
+        key: CallKey,
+        lines: &mut Receiver<CallNotice>,
+        told_to_end: &mut Receiver<EndCause>,
+    ) -> EndCause {
         let mut stop = node.stop.subscribe();
         let mut our_cause = None;
         loop {
@@ -166,6 +166,10 @@ impl Answered {
                     None => return our_cause.unwrap_or(EndCause::SignallingFailed),
                 },
                 Some(CallNotice::HangUp(cause)) = lines.recv(), if our_cause.is_none() => {
+                    our_cause = Some(cause);
+                    self.bye(cause);
+                }
+                Some(cause) = told_to_end.recv(), if our_cause.is_none() => {
                     our_cause = Some(cause);
                     self.bye(cause);
                 }
@@ -217,64 +221,36 @@ impl Answered {
             .inspect_err(|error| tracing::warn!(%error, "the answer to our offer cannot be used"))
             .ok()
     }
+}
 
-    fn setup(&self, node: &Node, session: MediaSession, agent: Arc<AgentSettings>) -> CallSetup {
-        let info = &self.dialog.info;
-        let started_at_ms = unix_ms();
-        let [ssrc, start] = [rand_u64() as u32, rand_u64() as u32];
-        CallSetup {
-            call_id: self.call_id.clone(),
-            started_at_ms,
-            facts: CallFacts {
-                direction: Direction::Inbound,
-                from: info.from.clone(),
-                to: info.to.clone(),
-                sip_call_id: info.sip_call_id.clone(),
-                node: node.config.node_name.clone(),
-                headers: info.headers.clone(),
-                tenant: None,
-            },
-            seed: StreamSeed {
-                ssrc,
-                sequence: (start >> 16) as u16,
-                timestamp: start,
-                cname: format!("{ssrc:08x}@tandem"),
-                started_at_ms,
-            },
-            session,
-            agent,
-        }
+/// What a new call's SDP says of us, but for the port.
+fn local_session(node: &Node) -> sdp::Local {
+    sdp::Local { addr: node.config.rtp_ip, port: 0, rtcp_mux: true, session_id: rand_u64() >> 1, version: 1 }
+}
+
+fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>) -> CallFacts {
+    CallFacts {
+        direction: Direction::Inbound,
+        from: info.from.clone(),
+        to: info.to.clone(),
+        sip_call_id: info.sip_call_id.clone(),
+        node: node.config.node_name.clone(),
+        headers: info.headers.clone(),
+        tenant,
     }
 }
 
-fn open_recording(node: &Node, setup: &CallSetup) -> Option<RecordingId> {
-    let meta = RecordingMeta {
-        call_id: setup.call_id.clone(),
-        started_at_ms: setup.started_at_ms,
-        from: setup.facts.from.clone(),
-        to: setup.facts.to.clone(),
+fn setup(call_id: String, facts: CallFacts, session: MediaSession, admitted: Admitted) -> CallSetup {
+    let started_at_ms = unix_ms();
+    let [ssrc, start] = [rand_u64() as u32, rand_u64() as u32];
+    let seed = StreamSeed {
+        ssrc,
+        sequence: (start >> 16) as u16,
+        timestamp: start,
+        cname: format!("{ssrc:08x}@tandem"),
+        started_at_ms,
     };
-    let opened = node.config.recording.then(|| node.recorder.open(meta))?;
-    opened.inspect_err(|error| tracing::error!(%error, "the call is not recorded")).ok()
-}
-
-/// Waits until the shard has let go of the call; its next event's number.
-async fn buried(mut lines: Receiver<CallNotice>) -> Option<u64> {
-    let gone = async {
-        loop {
-            match lines.recv().await? {
-                CallNotice::Gone { next_seq } => return Some(next_seq),
-                CallNotice::HangUp(_) => {}
-            }
-        }
-    };
-    tokio::time::timeout(BURIAL, gone).await.ok().flatten()
-}
-
-/// Resolves when the node's calls are to end.
-async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
-    // A node that is gone has no calls to follow either.
-    let _ = stop.wait_for(|stopped| *stopped).await;
+    CallSetup { call_id, started_at_ms, facts, media: MediaSetup::Rtp { seed, session }, agent: admitted.agent }
 }
 
 fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
@@ -326,11 +302,6 @@ fn cause_of(end: &DialogEnd) -> EndCause {
         DialogEnd::LocalBye => EndCause::AgentHungUp,
         DialogEnd::AckTimeout | DialogEnd::Failed(_) => EndCause::SignallingFailed,
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn rand_u64() -> u64 {

@@ -9,8 +9,9 @@ use edge_protocol::{CallEvent, EndCause, EventKind, MediaQuality, VERSION};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver};
 use tokio::task::JoinHandle;
 
-use super::{Node, metrics};
-use crate::control::{CallTail, ControlPlane, PublishError};
+use super::{Node, metrics, recordings};
+use crate::control::{CallTail, PublishError};
+use crate::recorder::archive::compressed_copy;
 use crate::recorder::{FinishedRecording, RecordingEvent};
 
 /// Pause before a fact is offered again to a journal that is behind.
@@ -22,6 +23,14 @@ const LAST_FACTS: Duration = Duration::from_secs(15);
 /// Bytes before the samples in a WAV file, and bytes of both channels in a millisecond.
 const WAV_HEADER_BYTES: u64 = 44;
 const WAV_BYTES_A_MS: u64 = 32;
+
+/// What earlier runs left behind.
+pub struct Earlier {
+    /// Calls that lack their last events.
+    pub unfinished: Vec<CallTail>,
+    /// Call ids of complete recordings for the archive.
+    pub recordings: Vec<String>,
+}
 
 /// The running tasks.
 pub struct FactsTask {
@@ -37,11 +46,11 @@ impl FactsTask {
         node: Arc<Node>,
         (events, from_calls): (Sender<CallEvent>, Receiver<CallEvent>),
         recordings: UnboundedReceiver<RecordingEvent>,
-        unfinished: Vec<CallTail>,
+        earlier: Earlier,
     ) -> Self {
         Self {
             events: tokio::spawn(pass_on_events(node.clone(), from_calls)),
-            recordings: tokio::spawn(pass_on_recordings(node.clone(), events, recordings, unfinished)),
+            recordings: tokio::spawn(pass_on_recordings(node.clone(), events, recordings, earlier)),
             node,
         }
     }
@@ -55,7 +64,7 @@ impl FactsTask {
                     tracing::error!(%error, "facts were not passed on to the end");
                 }
             }
-            if let Err(error) = node.control.spool().flush().await {
+            if let Err(error) = node.spool.flush().await {
                 tracing::error!(%error, "the journal was not flushed");
             }
         };
@@ -80,10 +89,10 @@ async fn pass_on_recordings(
     node: Arc<Node>,
     facts: Sender<CallEvent>,
     mut recordings: UnboundedReceiver<RecordingEvent>,
-    unfinished: Vec<CallTail>,
+    earlier: Earlier,
 ) {
     let mut cut_off: HashMap<String, CallTail> = HashMap::new();
-    for mut tail in unfinished {
+    for mut tail in earlier.unfinished {
         if !tail.ended {
             tell(&facts, ended_by_crash(&mut tail)).await;
         }
@@ -92,17 +101,21 @@ async fn pass_on_recordings(
             None => drop(cut_off.insert(tail.call_id.clone(), tail)),
         }
     }
+    // Only now: the files were to be found as the crash left them.
+    if let Some(archive) = &node.archive {
+        archive.take_up(earlier.recordings);
+    }
     while let Some(event) = recordings.recv().await {
-        let (recording, started_at_ms, seq) = match event {
+        let (recording, place) = match event {
             RecordingEvent::Ready(recording) => {
                 // The call's task says so before it asks for the recording.
-                let Some(awaited) = node.calls.recording_came(&recording.meta.call_id) else { continue };
-                (recording, awaited.started_at_ms, awaited.seq)
+                let awaited = node.calls.recording_came(&recording.meta.call_id);
+                (recording, awaited.map(|awaited| (awaited.started_at_ms, awaited.seq)))
             }
             RecordingEvent::Recovered(recording) => {
                 tracing::info!(path = %recording.path.display(), duration_ms = recording.duration_ms, "recording recovered");
-                let Some(tail) = cut_off.remove(&recording.meta.call_id) else { continue };
-                (recording, tail.call_started_at_ms, tail.next_seq)
+                let tail = cut_off.remove(&recording.meta.call_id);
+                (recording, tail.map(|tail| (tail.call_started_at_ms, tail.next_seq)))
             }
             RecordingEvent::Failed { call_id, error } => {
                 tracing::error!(call_id, %error, "recording failed");
@@ -110,7 +123,17 @@ async fn pass_on_recordings(
                 continue;
             }
         };
-        tell(&facts, recording_ready(recording, started_at_ms, seq)).await;
+        let call_id = recording.meta.call_id.clone();
+        if let Some((started_at_ms, seq)) = place {
+            tell(&facts, recording_ready(recording, started_at_ms, seq)).await;
+        }
+        to_archive(&node, &call_id);
+    }
+}
+
+fn to_archive(node: &Node, call_id: &str) {
+    if let Some(archive) = &node.archive {
+        archive.take(call_id);
     }
 }
 
@@ -121,13 +144,16 @@ async fn tell(facts: &Sender<CallEvent>, event: CallEvent) {
 
 /// The recording of a call that was complete when the node died, before it could say so.
 fn finished_unnoticed(node: &Node, tail: &CallTail) -> Option<CallEvent> {
-    let recordings = node.config.data.join("recordings");
+    let recordings = recordings::dir(&node.config);
     let path = recordings.join(&tail.call_id).with_extension("wav");
     if tail.recorded || recordings.join(&tail.call_id).with_extension("journal").exists() {
         return None;
     }
-    let bytes = path.metadata().ok()?.len();
-    let duration_ms = bytes.saturating_sub(WAV_HEADER_BYTES) / WAV_BYTES_A_MS;
+    let (path, duration_ms, bytes) = match path.metadata() {
+        Ok(wav) => (path, wav.len().saturating_sub(WAV_HEADER_BYTES) / WAV_BYTES_A_MS, wav.len()),
+        // The disk was so far behind with events that the archive overtook them.
+        Err(_) => compressed_copy(&recordings, &tail.call_id)?,
+    };
     let kind = EventKind::RecordingReady { path: path.display().to_string(), duration_ms, bytes };
     Some(CallEvent {
         v: VERSION,
@@ -140,9 +166,9 @@ fn finished_unnoticed(node: &Node, tail: &CallTail) -> Option<CallEvent> {
 }
 
 /// Nothing that happened is dropped: a journal that is behind is waited for.
-async fn publish(node: &Node, event: CallEvent) {
+pub async fn publish(node: &Node, event: CallEvent) {
     loop {
-        match node.control.publish(event.clone()) {
+        match node.spool.publish(event.clone()) {
             Ok(()) => return,
             Err(PublishError::Full) => tokio::time::sleep(JOURNAL_IS_BEHIND).await,
             Err(error @ PublishError::Closed) => {

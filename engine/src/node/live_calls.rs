@@ -2,15 +2,18 @@
 //! For `/v1/calls` and for the last event of a call; the calls themselves live on their shards.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use edge_protocol::EndCause;
 use serde::Serialize;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// A call as `/v1/calls` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LiveCall {
     pub call_id: String,
-    /// SIP `From` URI.
+    /// SIP `From` URI, or who calls as a client over a WebSocket names them.
     pub from: String,
     /// SIP `To` URI.
     pub to: String,
@@ -31,15 +34,43 @@ pub struct AwaitedRecording {
 /// Register of live calls.
 #[derive(Debug, Default)]
 pub struct LiveCalls {
-    live: Mutex<HashMap<String, LiveCall>>,
+    live: Mutex<HashMap<String, Live>>,
     awaited: Mutex<HashMap<String, AwaitedRecording>>,
+}
+
+#[derive(Debug)]
+struct Live {
+    call: LiveCall,
+    /// Ends the call from outside.
+    hang_up: Sender<EndCause>,
 }
 
 // === impl LiveCalls ===
 
 impl LiveCalls {
-    pub fn add(&self, call: LiveCall) {
-        lock(&self.live).insert(call.call_id.clone(), call);
+    /// A call begins. It is to end when it is told a cause. `None`: a call with this id is live already.
+    pub fn add(&self, call: LiveCall) -> Option<Receiver<EndCause>> {
+        match lock(&self.live).entry(call.call_id.clone()) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                let (hang_up, told) = channel(1);
+                place.insert(Live { call, hang_up });
+                Some(told)
+            }
+        }
+    }
+
+    /// Tells a call to end; false if there is no such call.
+    pub fn hang_up(&self, call_id: &str, cause: EndCause) -> bool {
+        let live = lock(&self.live);
+        let Some(live) = live.get(call_id) else { return false };
+        // One that is full was told before.
+        let _ = live.hang_up.try_send(cause);
+        true
+    }
+
+    pub fn is_live(&self, call_id: &str) -> bool {
+        lock(&self.live).contains_key(call_id)
     }
 
     pub fn remove(&self, call_id: &str) {
@@ -48,7 +79,7 @@ impl LiveCalls {
 
     /// All live calls, oldest first.
     pub fn list(&self) -> Vec<LiveCall> {
-        let mut calls: Vec<_> = lock(&self.live).values().cloned().collect();
+        let mut calls: Vec<_> = lock(&self.live).values().map(|live| live.call.clone()).collect();
         calls.sort_by(|a, b| (a.started_at_ms, &a.call_id).cmp(&(b.started_at_ms, &b.call_id)));
         calls
     }
@@ -67,3 +98,6 @@ impl LiveCalls {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,15 @@
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use edge_protocol::{CallEvent, EventKind, TurnLatency};
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::control::AnsweredBy;
 use crate::recorder::RecorderCounters;
+use crate::recorder::archive::ArchiveHandle;
 use crate::shard::{LATENESS_BOUNDS_US, ShardHandle};
 
 /// Seconds; fine where people notice.
@@ -59,17 +62,38 @@ pub fn refused(reason: &'static str) {
     counter!("tandem_calls_refused_total", "reason" => reason).increment(1);
 }
 
+/// Counts an admission the edge was asked for: who answered, and how long that took.
+pub fn admission(answered_by: AnsweredBy, took: Duration) {
+    let answered_by = match answered_by {
+        AnsweredBy::Edge => "edge",
+        AnsweredBy::Memory => "memory",
+        AnsweredBy::Nobody => "nobody",
+    };
+    counter!("tandem_admissions_total", "answered_by" => answered_by).increment(1);
+    histogram!("tandem_admission_latency_seconds").record(took.as_secs_f64());
+}
+
 /// The whole page, in Prometheus' text format.
 pub fn page(
     handle: &PrometheusHandle,
     shards: &[ShardHandle],
     recorder: &RecorderCounters,
+    archive: Option<&ArchiveHandle>,
     active_calls: usize,
+    events_waiting: u64,
 ) -> String {
+    gauge!("tandem_events_waiting").set(events_waiting as f64);
     gauge!("tandem_calls_active").set(active_calls as f64);
     let dropped = recorder.dropped_by_shards.load(Relaxed) + recorder.dropped_by_disk.load(Relaxed);
     counter!("tandem_recording_blocks_written_total").absolute(recorder.written.load(Relaxed));
     counter!("tandem_recording_blocks_dropped_total").absolute(dropped);
+    if let Some(archive) = archive {
+        let counters = archive.counters();
+        gauge!("tandem_recordings_waiting").set(archive.waiting() as f64);
+        counter!("tandem_recordings_compressed_total").absolute(counters.compressed.load(Relaxed));
+        counter!("tandem_recordings_uploaded_total").absolute(counters.uploaded.load(Relaxed));
+        counter!("tandem_recordings_failed_total").absolute(counters.failed.load(Relaxed));
+    }
     let mut page = handle.render();
     lateness(&mut page, shards);
     let totals = shards.iter().map(|s| s.stats()).fold([0; 4], |[received, sent, refused, strays], s| {

@@ -3,41 +3,56 @@
 
 mod admission;
 mod answer;
+mod edge_side;
 mod facts;
+mod lifetime;
 mod limits;
 mod live_calls;
+mod load;
 mod metrics;
 mod offline_child;
+mod recordings;
 mod speech;
+mod unstarted;
+mod websocket;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use axum::serve::ListenerExt;
 use edge_protocol::CallEvent;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use sip_bridge::{Admission, Endpoint, EndpointConfig, EndpointHandle};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 
+pub use edge_side::EdgeState;
 pub use live_calls::LiveCall;
 pub use offline_child::FAILED as OFFLINE_SPEECH_FAILED;
 pub use speech::serve_offline_speech;
+pub use websocket::routes as websocket_routes;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{AgentError, AgentProfile, Embedded, EmbeddedError, EventSpool, SpoolConfig, SpoolError};
+use crate::control::{
+    AgentError, AgentProfile, ControlPlane, EdgeError, Embedded, EmbeddedError, EventSpool, SpoolConfig, SpoolError,
+};
+use crate::recorder::archive::{Archive, ArchiveHandle, left_over};
 use crate::recorder::{Recorder, RecorderConfig, RecorderError, RecorderHandle};
 use crate::shard::{ShardConfig, ShardError, ShardHandle};
 use crate::speech::Desk;
 use admission::{CallCap, Overload};
+use edge_side::{EdgeSide, EdgeTasks};
 use live_calls::LiveCalls;
 use speech::SpeechSetupError;
+use websocket::SeenSignatures;
 
 /// Events that may wait for the journal; a shard keeps what does not fit.
 const EVENTS_WAITING: usize = 16_384;
@@ -47,6 +62,9 @@ const SPEECH_WAITING: usize = 4096;
 
 /// How long calls get to say goodbye once the drain time is over.
 const LAST_GOODBYES: Duration = Duration::from_secs(5);
+
+/// How long recordings that are not uploaded yet may hold up a node that stops; the next start goes on with them.
+const LAST_UPLOADS: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether all media threads live.
 const SHARD_CHECK: Duration = Duration::from_secs(1);
@@ -70,13 +88,19 @@ pub struct Node {
     config: Config,
     cap: CallCap,
     calls: LiveCalls,
-    control: Arc<Embedded>,
+    control: Arc<dyn ControlPlane>,
+    spool: EventSpool,
+    /// `None`: this node stands alone.
+    edge: Option<EdgeSide>,
     recorder: RecorderHandle,
+    /// Compresses and uploads recordings, where they do not stay as they are.
+    archive: Option<ArchiveHandle>,
     shards: Vec<ShardHandle>,
     /// True once calls are to end.
     stop: watch::Sender<bool>,
     overloaded: AtomicBool,
     draining: AtomicBool,
+    signatures: SeenSignatures,
     prometheus: PrometheusHandle,
     started: Instant,
 }
@@ -87,8 +111,10 @@ pub struct RunningNode {
     endpoint: Endpoint,
     http: TcpListener,
     recorder: Recorder,
+    archive: Option<Archive>,
     shard_threads: Vec<JoinHandle<()>>,
     facts: facts::FactsTask,
+    edge: Option<EdgeTasks>,
 }
 
 /// Why a node cannot run.
@@ -101,6 +127,8 @@ pub enum NodeError {
     #[error(transparent)]
     Spool(#[from] SpoolError),
     #[error(transparent)]
+    Edge(#[from] EdgeError),
+    #[error(transparent)]
     Recorder(#[from] RecorderError),
     #[error(transparent)]
     Shard(#[from] ShardError),
@@ -109,7 +137,7 @@ pub enum NodeError {
     #[error(transparent)]
     Sip(#[from] sip_bridge::BindError),
     #[error("cannot listen for HTTP on {addr}: {source}")]
-    Http { addr: std::net::SocketAddr, source: io::Error },
+    Http { addr: SocketAddr, source: io::Error },
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("cannot wait for signals: {0}")]
@@ -133,10 +161,23 @@ impl Node {
             TcpListener::bind(config.http).await.map_err(|source| NodeError::Http { addr: config.http, source })?;
         let (spool, unfinished) = EventSpool::open(SpoolConfig::new(config.data.join("events")))?;
         let shard_count = config.shard_count();
+        // Before the recorder starts: of what it finishes itself, it tells.
+        let left_over = left_over(&recordings::dir(&config))?;
         let (recorder, taps, recordings) =
-            Recorder::start(RecorderConfig::new(config.data.join("recordings"), usize::from(shard_count)))?;
+            Recorder::start(RecorderConfig::new(recordings::dir(&config), usize::from(shard_count)))?;
         let providers = speech::providers(&config, &profile).await?;
-        let control = Arc::new(Embedded::new(vec![profile], spool)?);
+        let (edge, mut edge_tasks) = if config.edge.is_set() {
+            let listening = http.local_addr().unwrap_or(config.http);
+            let (side, tasks) = EdgeSide::start(&config, listening, &spool).await?;
+            (Some(side), Some(tasks))
+        } else {
+            (None, None)
+        };
+        let archive = recordings::archive(&config, edge.as_ref().map(|edge| edge.client.clone()))?;
+        let control: Arc<dyn ControlPlane> = match &edge_tasks {
+            Some(tasks) => tasks.admissions(),
+            None => Arc::new(Embedded::new(vec![profile])?),
+        };
 
         let clock = Clock::start();
         let (events, from_calls) = mpsc::channel(EVENTS_WAITING);
@@ -157,23 +198,31 @@ impl Node {
             cap: CallCap::new(config.max_calls),
             calls: LiveCalls::default(),
             recorder: recorder.handle(),
+            archive: archive.as_ref().map(Archive::handle),
             control,
+            spool,
+            edge,
             shards,
             stop: watch::Sender::new(false),
             overloaded: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            signatures: SeenSignatures::default(),
             prometheus,
             started: Instant::now(),
             config,
         });
-        let facts = facts::FactsTask::spawn(node.clone(), (events, from_calls), recordings, unfinished);
+        let earlier = facts::Earlier { unfinished, recordings: left_over };
+        let facts = facts::FactsTask::spawn(node.clone(), (events, from_calls), recordings, earlier);
         // Last, so that nobody is told this node is up before it can answer.
         let mut sip = EndpointConfig::new(node.config.sip);
         sip.user_agent = concat!("Tandem/", env!("CARGO_PKG_VERSION")).to_owned();
         sip.max_pending = MAX_PENDING;
         let endpoint = Endpoint::bind(sip).await?;
+        if let Some(tasks) = &mut edge_tasks {
+            tasks.link(&node);
+        }
 
-        Ok(RunningNode { node, endpoint, http, recorder, shard_threads, facts })
+        Ok(RunningNode { node, endpoint, http, recorder, archive, shard_threads, facts, edge: edge_tasks })
     }
 
     pub fn name(&self) -> &str {
@@ -181,7 +230,7 @@ impl Node {
     }
 
     pub fn status(&self) -> Status {
-        if self.draining.load(Relaxed) {
+        if self.draining.load(Relaxed) || self.edge.as_ref().is_some_and(EdgeSide::is_draining) {
             Status::Draining
         } else if self.overloaded.load(Relaxed) || self.cap.active() >= self.config.max_calls {
             Status::Busy
@@ -202,14 +251,36 @@ impl Node {
         self.started.elapsed()
     }
 
+    /// Whether the edge is there.
+    pub fn edge_state(&self) -> EdgeState {
+        self.edge.as_ref().map_or(EdgeState::None, EdgeSide::state)
+    }
+
+    /// Events on disk that the edge has not acknowledged; 0 without an edge.
+    pub fn events_waiting(&self) -> u64 {
+        self.edge.as_ref().map_or(0, EdgeSide::events_waiting)
+    }
+
     /// The page of `/metrics`.
     pub fn metrics_page(&self) -> String {
-        metrics::page(&self.prometheus, &self.shards, self.recorder.counters(), self.active_calls())
+        metrics::page(
+            &self.prometheus,
+            &self.shards,
+            self.recorder.counters(),
+            self.archive.as_ref(),
+            self.active_calls(),
+            self.events_waiting(),
+        )
+    }
+
+    /// Recordings that are not where they belong yet: at the edge, or compressed.
+    pub fn recordings_waiting(&self) -> usize {
+        self.archive.as_ref().map_or(0, ArchiveHandle::waiting)
     }
 
     /// Events of all calls from now on, each of them on disk already.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<CallEvent>> {
-        self.control.spool().subscribe()
+        self.spool.subscribe()
     }
 
     fn emptiest_shard(&self) -> Option<ShardHandle> {
@@ -244,6 +315,13 @@ impl Node {
     }
 }
 
+/// Frames of 20 ms are small; the kernel is not to gather them.
+fn send_at_once(stream: &mut TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY stays off");
+    }
+}
+
 // === impl RunningNode ===
 
 impl RunningNode {
@@ -256,7 +334,8 @@ impl RunningNode {
         let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Signals)?;
         let sip = self.endpoint.handle();
-        let http = tokio::spawn(axum::serve(self.http, crate::api::routes(node.clone())).into_future());
+        let routes = crate::api::routes(node.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let http = tokio::spawn(axum::serve(self.http.tap_io(send_at_once), routes).into_future());
         let load = tokio::spawn(node.clone().watch_load(sip.clone()));
         tracing::info!(node = node.name(), sip = %sip.local_addr(), http = %node.config.http, agent = %node.config.agent.display(), "ready");
 
@@ -306,6 +385,17 @@ impl RunningNode {
             tracing::error!("the recorder did not stop cleanly");
         }
         self.facts.finish().await;
+        let edge = async {
+            if let Some(edge) = self.edge {
+                edge.finish().await;
+            }
+        };
+        let archive = async {
+            if let Some(archive) = self.archive {
+                archive.finish(LAST_UPLOADS).await;
+            }
+        };
+        tokio::join!(edge, archive);
         http.abort();
         tracing::info!("stopped");
         Ok(())

@@ -1,9 +1,11 @@
 //! Two-channel call recording in the media clock: shards hand over blocks, a thread journals them, a WAV follows.
 //! What is worth recording and when a call ends is decided elsewhere; no packet is seen here.
 
+pub mod archive;
 mod block;
 mod finalise;
 mod journal;
+mod ogg_opus;
 mod recovery;
 mod tap;
 mod wav;
@@ -12,9 +14,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -28,6 +30,7 @@ pub use block::{BLOCK_SAMPLES, RecordBlock, RecordingId};
 pub use journal::{Journal, JournalError, read_journal};
 pub use tap::ShardTap;
 
+use crate::dir_lock::{self, LockError};
 use finalise::Finaliser;
 use writer::{Command, Writer};
 
@@ -69,8 +72,8 @@ pub enum RecordingEvent {
 pub enum RecorderError {
     #[error("recordings directory {}: {source}", path.display())]
     Directory { path: PathBuf, source: io::Error },
-    #[error("recordings directory {} is in use by another node", path.display())]
-    InUse { path: PathBuf },
+    #[error("recordings {0}")]
+    Lock(#[from] LockError),
     #[error("{call_id:?} cannot name a recording: only letters, digits, - and _, 1 to 64 of them")]
     BadCallId { call_id: String },
     #[error("cannot write {}: {source}", path.display())]
@@ -136,7 +139,7 @@ impl Recorder {
     pub fn start(
         config: RecorderConfig,
     ) -> Result<(Self, Vec<ShardTap>, UnboundedReceiver<RecordingEvent>), RecorderError> {
-        let lock = lock_directory(&config.dir)?;
+        let lock = dir_lock::lock(&config.dir)?;
         let left_over = recovery::left_over_journals(&config.dir)?;
         let counters = Arc::new(RecorderCounters::default());
         let (events, event_receiver) = unbounded_channel();
@@ -213,17 +216,6 @@ impl RecorderHandle {
 
 fn is_file_name(call_id: &str) -> bool {
     (1..=64).contains(&call_id.len()) && call_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-fn lock_directory(dir: &Path) -> Result<File, RecorderError> {
-    let failed = |source| RecorderError::Directory { path: dir.to_owned(), source };
-    std::fs::create_dir_all(dir).map_err(failed)?;
-    let lock = File::options().create(true).truncate(false).write(true).open(dir.join(".lock")).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(RecorderError::InUse { path: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
 }
 
 fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RecorderError> {

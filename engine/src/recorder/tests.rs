@@ -235,7 +235,7 @@ fn a_second_recorder_in_the_same_directory_is_turned_away() {
     let dir = TempDir::new().unwrap();
     let (_recorder, _tap, _events) = start(dir.path(), 1);
     let second = Recorder::start(RecorderConfig::new(dir.path(), 1));
-    assert!(matches!(second, Err(RecorderError::InUse { .. })));
+    assert!(matches!(second, Err(RecorderError::Lock(LockError::InUse { .. }))));
 }
 
 #[test]

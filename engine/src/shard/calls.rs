@@ -3,11 +3,12 @@
 
 use tokio::sync::mpsc::Sender;
 
+use super::frames::FrameLink;
 use super::tape::Tape;
 use super::ticker::Slot;
 use super::{CallKey, CallNotice};
 use crate::call::Call;
-use crate::transport::{CallIndex, Reserved};
+use crate::transport::{CallIndex, Reserved, SocketIndex};
 
 /// All places of a shard.
 pub struct Calls {
@@ -24,15 +25,21 @@ struct Place {
 
 enum PlaceState {
     Free,
-    Reserved(Reserved),
+    Reserved(Option<Reserved>),
     Live(Box<LiveCall>),
+}
+
+/// How a call's media come and go.
+pub enum Wire {
+    Udp(Reserved),
+    Frames(FrameLink),
 }
 
 /// A call and what the shard keeps for it.
 pub struct LiveCall {
     pub key: CallKey,
     pub call: Call,
-    pub reserved: Reserved,
+    pub wire: Wire,
     pub slot: Slot,
     pub tape: Option<Tape>,
     /// To the task that holds the call's dialog.
@@ -41,6 +48,23 @@ pub struct LiveCall {
     pub source_learned: bool,
     /// `Call::end` was called; only its last outputs are left.
     pub ended: bool,
+}
+
+// === impl LiveCall ===
+
+impl LiveCall {
+    /// The socket the call shares, if its media are packets.
+    pub fn socket(&self) -> Option<SocketIndex> {
+        match &self.wire {
+            Wire::Udp(reserved) => Some(reserved.socket),
+            Wire::Frames(_) => None,
+        }
+    }
+
+    /// RTCP goes through the RTP socket.
+    pub fn rtcp_mux(&self) -> bool {
+        self.call.session().is_some_and(|session| session.rtcp_mux)
+    }
 }
 
 // === impl Calls ===
@@ -55,8 +79,8 @@ impl Calls {
         self.free.last().copied().unwrap_or(self.places.len() as CallIndex)
     }
 
-    /// Takes the place `next_index` named.
-    pub fn reserve(&mut self, reserved: Reserved) -> CallKey {
+    /// Takes the place `next_index` named; a call whose media are frames has no socket reserved.
+    pub fn reserve(&mut self, reserved: Option<Reserved>) -> CallKey {
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place { generation: 0, state: PlaceState::Free });
             self.places.len() as CallIndex - 1
@@ -68,10 +92,10 @@ impl Calls {
         CallKey { shard: self.shard, index, generation: place.generation }
     }
 
-    /// The reservation behind `key`, if there is one and no call lives in it yet.
+    /// The socket reserved behind `key`, if there is one and no call lives in it yet.
     pub fn reservation(&self, key: CallKey) -> Option<Reserved> {
         match self.place(key)?.state {
-            PlaceState::Reserved(reserved) => Some(reserved),
+            PlaceState::Reserved(reserved) => reserved,
             _ => None,
         }
     }

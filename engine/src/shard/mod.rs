@@ -2,6 +2,7 @@
 //! Everything slow lives on tokio and talks to a shard through bounded channels.
 
 mod calls;
+mod frames;
 mod priority;
 mod stats;
 mod tape;
@@ -19,7 +20,10 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+pub use frames::{FramePort, FromCaller, ToCaller};
 pub use stats::{LATENESS_BOUNDS_US, ShardStats};
+
+use frames::FrameLink;
 
 use crate::call::{CallSetup, MediaSession, SpeechCommand, SpeechEvent};
 use crate::clock::Clock;
@@ -91,7 +95,6 @@ pub enum ShardError {
 }
 
 /// What others ask of a shard.
-#[derive(Debug)]
 enum ShardCommand {
     Reserve {
         rtp: Option<SocketAddr>,
@@ -103,6 +106,14 @@ enum ShardCommand {
         setup: Box<CallSetup>,
         recording: Option<RecordingId>,
         notices: mpsc::Sender<CallNotice>,
+    },
+    /// Brings a call to life whose media are frames.
+    StartFrames {
+        setup: Box<CallSetup>,
+        link: FrameLink,
+        recording: Option<RecordingId>,
+        notices: mpsc::Sender<CallNotice>,
+        reply: oneshot::Sender<CallKey>,
     },
     /// Gives a reservation back that no call came to use.
     Release {
@@ -161,6 +172,22 @@ impl ShardHandle {
         notices: mpsc::Sender<CallNotice>,
     ) -> Result<(), ShardError> {
         self.send(ShardCommand::Start { key, setup: Box::new(setup), recording, notices }).await
+    }
+
+    /// Brings a call to life whose media are frames ([`crate::call::MediaSetup::Frames`]): it needs no port.
+    ///
+    /// # Errors
+    /// [`ShardError::Gone`] if the shard is gone.
+    pub async fn start_frames(
+        &self,
+        setup: CallSetup,
+        recording: Option<RecordingId>,
+        notices: mpsc::Sender<CallNotice>,
+    ) -> Result<(CallKey, FramePort), ShardError> {
+        let (link, port) = frames::frame_link();
+        let (reply, answer) = oneshot::channel();
+        self.send(ShardCommand::StartFrames { setup: Box::new(setup), link, recording, notices, reply }).await?;
+        Ok((answer.await.map_err(|_| ShardError::Gone)?, port))
     }
 
     /// Gives back a reservation that is not needed.

@@ -114,10 +114,12 @@ impl Worker {
         if let Some(mut tape) = live.tape.take() {
             tape.finish(&mut self.config.tap);
         }
-        let (key, socket, slot) = (live.key, live.reserved.socket, live.slot);
+        let (key, socket, slot) = (live.key, live.socket(), live.slot);
         let gone = CallNotice::Gone { next_seq: live.call.next_seq() };
         let _ = live.notices.try_send(gone);
-        self.sockets.release(socket, index, self.config.clock.now());
+        if let Some(socket) = socket {
+            self.sockets.release(socket, index, self.config.clock.now());
+        }
         self.ticker.remove(index, slot);
         self.calls.free(key);
         self.stats.calls.store(self.calls.taken(), Relaxed);

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
 
 use super::ports::{ChatDelta, ChatStream, Responder, SpeechError, Synthesizer, Transcriber, VoiceStream};
-use super::prompts::Prompts;
+use super::prompts::{Prompt, Prompts};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
@@ -83,11 +83,11 @@ impl Job {
             SpeechCommand::Transcribe { turn, law, audio } => {
                 (Some(turn), None, self.transcribe(turn, law, &audio).await)
             }
-            SpeechCommand::Respond { turn, utterance, law, messages } => {
-                (Some(turn), Some(utterance), self.respond(utterance, law, messages).await)
+            SpeechCommand::Respond { turn, utterance, law, voice, messages } => {
+                (Some(turn), Some(utterance), self.respond(utterance, law, voice, messages).await)
             }
-            SpeechCommand::Say { utterance, law, text } => {
-                self.say(utterance, law, text).await;
+            SpeechCommand::Say { utterance, law, voice, text } => {
+                self.say(utterance, law, voice, text).await;
                 return;
             }
             SpeechCommand::Cancel => return,
@@ -106,13 +106,19 @@ impl Job {
     }
 
     /// Text is split into sentences as it comes; a sentence is synthesised while the one before is still handed over.
-    async fn respond(&self, utterance: UtteranceId, law: Law, messages: Vec<ChatMessage>) -> Result<(), SpeechError> {
+    async fn respond(
+        &self,
+        utterance: UtteranceId,
+        law: Law,
+        voice: Option<Arc<str>>,
+        messages: Vec<ChatMessage>,
+    ) -> Result<(), SpeechError> {
         let deltas = self.providers.responder.respond(messages).await?;
         let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
         let (spoken, voices) = mpsc::channel(1);
         let (hang_up, (), ()) = tokio::try_join!(
             self.find_sentences(utterance, deltas, found),
-            self.synthesize(sentences, spoken),
+            self.synthesize(voice, sentences, spoken),
             self.hand_over(utterance, law, voices),
         )?;
         self.tell(SpeechEvent::Said { utterance, hang_up }).await;
@@ -151,11 +157,12 @@ impl Job {
 
     async fn synthesize(
         &self,
+        voice: Option<Arc<str>>,
         mut sentences: mpsc::Receiver<String>,
         spoken: mpsc::Sender<(String, VoiceStream)>,
     ) -> Result<(), SpeechError> {
         while let Some(text) = sentences.recv().await {
-            let voice = self.providers.synthesizer.speak(text.clone()).await?;
+            let voice = self.providers.synthesizer.speak(voice.clone(), text.clone()).await?;
             // The other half ends only when this one does, or with an error that ends both.
             let _ = spoken.send((text, voice)).await;
         }
@@ -185,8 +192,9 @@ impl Job {
     }
 
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
-    async fn say(&self, utterance: UtteranceId, law: Law, text: String) {
-        let (text, audio) = self.providers.prompts.audio(&text, law, self.providers.synthesizer.as_ref()).await;
+    async fn say(&self, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String) {
+        let prompt = Prompt { voice, text, law };
+        let (text, audio) = self.providers.prompts.audio(&prompt, self.providers.synthesizer.as_ref()).await;
         self.tell(SpeechEvent::Sentence { utterance, text }).await;
         self.voice(utterance, audio).await;
         self.tell(SpeechEvent::Said { utterance, hang_up: false }).await;

@@ -2,6 +2,7 @@
 //! No provider, no HTTP and no call state here.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,10 +38,10 @@ pub trait Responder: Send + Sync {
     fn respond(&self, messages: Vec<ChatMessage>) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
 }
 
-/// Text to speech, streamed.
+/// Text to speech, streamed, by the voice of that name; `None`: the provider's own choice.
 pub trait Synthesizer: Send + Sync {
     fn sample_rate_hz(&self) -> u32;
-    fn speak(&self, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>>;
+    fn speak(&self, voice: Option<Arc<str>>, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>>;
 }
 
 /// Why a provider did not serve a stage of a turn.

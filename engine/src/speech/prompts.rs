@@ -1,12 +1,13 @@
-//! The agent's fixed texts as audio: synthesised once, kept in memory, with a recorded apology for the worst case.
+//! The agents' fixed texts as audio: synthesised once, kept in memory, with a recorded apology for the worst case.
 //! Which text is said when is the conversation's business.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
+use lru::LruCache;
 
 use super::ports::{SpeechError, Synthesizer};
 use super::voice::VoiceEncoder;
@@ -18,8 +19,8 @@ pub const APOLOGY: &str = "Sorry, something went wrong on our side. Please try a
 /// `APOLOGY`, µ-law, 8 kHz.
 const APOLOGY_AUDIO: &[u8] = include_bytes!("../../assets/apology.ulaw");
 
-/// Most fixed texts kept; agents have a handful each.
-const MOST_KEPT: usize = 1024;
+/// Most fixed texts kept, the ones used last; agents have a handful each.
+const MOST_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Longest a caller waits for a fixed text that is not kept yet; then the apology is played.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,32 +28,49 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Pause between attempts to synthesise the fixed texts ahead of the first call.
 const WARM_RETRY: Duration = Duration::from_secs(2);
 
+/// A fixed text as one caller hears it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Prompt {
+    /// `None`: the node's voice.
+    pub voice: Option<Arc<str>>,
+    pub text: String,
+    pub law: Law,
+}
+
 /// Fixed texts and their audio.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Prompts {
-    kept: Mutex<HashMap<(Law, String), Bytes>>,
+    kept: Mutex<LruCache<Prompt, Bytes>>,
 }
 
 // === impl Prompts ===
 
+impl Default for Prompts {
+    fn default() -> Self {
+        Self { kept: Mutex::new(LruCache::new(MOST_KEPT)) }
+    }
+}
+
 impl Prompts {
     /// A fixed text's audio, and the text it is: the apology's if the provider fails or is slow.
-    pub async fn audio(&self, text: &str, law: Law, synthesizer: &dyn Synthesizer) -> (String, Bytes) {
-        match tokio::time::timeout(PATIENCE, self.get_or_synthesize(text, law, synthesizer)).await {
+    pub async fn audio(&self, prompt: &Prompt, synthesizer: &dyn Synthesizer) -> (String, Bytes) {
+        let text = prompt.text.as_str();
+        match tokio::time::timeout(PATIENCE, self.get_or_synthesize(prompt, synthesizer)).await {
             Ok(Ok(audio)) => return (text.to_owned(), audio),
             Ok(Err(error)) => {
                 tracing::warn!(%error, text, "cannot speak a fixed text; the recorded apology is played instead");
             }
             Err(_) => tracing::warn!(text, "a fixed text takes too long; the recorded apology is played instead"),
         }
-        (APOLOGY.to_owned(), apology(law))
+        (APOLOGY.to_owned(), apology(prompt.law))
     }
 
-    /// Synthesises `texts` ahead of the first call; goes on trying while the provider is away.
+    /// Synthesises `texts` in the node's voice ahead of the first call; goes on trying while the provider is away.
     pub async fn warm(&self, texts: &[String], synthesizer: &dyn Synthesizer) {
         for text in texts.iter().filter(|t| !t.is_empty()) {
             for law in [Law::Mu, Law::A] {
-                while let Err(error) = self.get_or_synthesize(text, law, synthesizer).await {
+                let prompt = Prompt { voice: None, text: text.clone(), law };
+                while let Err(error) = self.get_or_synthesize(&prompt, synthesizer).await {
                     tracing::warn!(%error, text, "cannot synthesise a fixed text yet");
                     tokio::time::sleep(WARM_RETRY).await;
                 }
@@ -60,28 +78,23 @@ impl Prompts {
         }
     }
 
-    async fn get_or_synthesize(
-        &self,
-        text: &str,
-        law: Law,
-        synthesizer: &dyn Synthesizer,
-    ) -> Result<Bytes, SpeechError> {
-        let place = (law, text.to_owned());
-        if let Some(audio) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
+    async fn get_or_synthesize(&self, prompt: &Prompt, synthesizer: &dyn Synthesizer) -> Result<Bytes, SpeechError> {
+        if let Some(audio) = self.kept().get(prompt) {
             return Ok(audio.clone());
         }
-        let audio = synthesize(text, law, synthesizer).await?;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MOST_KEPT {
-            kept.insert(place, audio.clone());
-        }
+        let audio = synthesize(prompt, synthesizer).await?;
+        self.kept().put(prompt.clone(), audio.clone());
         Ok(audio)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, LruCache<Prompt, Bytes>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn synthesize(text: &str, law: Law, synthesizer: &dyn Synthesizer) -> Result<Bytes, SpeechError> {
-    let mut voice = synthesizer.speak(text.to_owned()).await?;
-    let mut encoder = VoiceEncoder::new(synthesizer.sample_rate_hz(), law)?;
+async fn synthesize(prompt: &Prompt, synthesizer: &dyn Synthesizer) -> Result<Bytes, SpeechError> {
+    let mut voice = synthesizer.speak(prompt.voice.clone(), prompt.text.clone()).await?;
+    let mut encoder = VoiceEncoder::new(synthesizer.sample_rate_hz(), prompt.law)?;
     let mut audio = BytesMut::new();
     while let Some(pcm) = voice.try_next().await? {
         audio.extend_from_slice(&encoder.push(&pcm));
@@ -96,3 +109,6 @@ fn apology(law: Law) -> Bytes {
         Law::A => APOLOGY_AUDIO.iter().map(|&byte| law.encode(Law::Mu.decode(byte))).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

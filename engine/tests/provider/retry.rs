@@ -96,14 +96,14 @@ async fn chat_and_speech_are_tried_once_more_too() {
     let client = client(&fake.base_url, patient());
     let question = vec![ChatMessage { role: Role::User, text: "Open?".to_owned() }];
     assert_eq!(client.respond(question).await.expect("an answer").count().await, 1);
-    assert_eq!(client.speak("Yes.".to_owned()).await.expect("a voice").count().await, 1);
+    assert_eq!(client.speak(None, "Yes.".to_owned()).await.expect("a voice").count().await, 1);
     assert_eq!(fake.seen().len(), 4);
 }
 
 #[tokio::test]
 async fn nothing_is_tried_again_once_the_answer_has_begun() {
     let fake = Fake::start([Reply::Stream("audio/pcm", vec![Bytes::from_static(&[1, 0])], End::CutOff)]).await;
-    let voice = client(&fake.base_url, patient()).speak("Yes.".to_owned()).await.expect("a voice");
+    let voice = client(&fake.base_url, patient()).speak(None, "Yes.".to_owned()).await.expect("a voice");
     let chunks: Vec<_> = voice.collect().await;
     assert!(matches!(chunks[..], [Ok(_), Err(SpeechError::CutOff { .. })]), "{chunks:?}");
     assert_eq!(fake.seen().len(), 1);

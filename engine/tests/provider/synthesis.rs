@@ -18,7 +18,7 @@ const PCM: &str = "audio/pcm";
 /// What came until the stream ended: all bytes, and the error that ended it if any.
 async fn speak(fake: &Fake, timeouts: Timeouts) -> (Vec<u8>, Option<SpeechError>) {
     let mut bytes = Vec::new();
-    match client(&fake.base_url, timeouts).speak("We are open.".to_owned()).await {
+    match client(&fake.base_url, timeouts).speak(None, "We are open.".to_owned()).await {
         Ok(mut voice) => {
             while let Some(chunk) = voice.next().await {
                 match chunk {
@@ -59,7 +59,7 @@ async fn an_agent_may_speak_with_its_own_voice() {
     let fake = Fake::start([audio(), audio()]).await;
     let client = client(&fake.base_url, patient());
     for client in [client.with_voice("echo"), client] {
-        assert!(client.speak("We are open.".to_owned()).await.is_ok());
+        assert!(client.speak(None, "We are open.".to_owned()).await.is_ok());
     }
     let voices: Vec<String> = fake.seen().iter().map(|request| request.json()["voice"].to_string()).collect();
     assert_eq!(voices, ["\"echo\"", "\"alloy\""]);
@@ -68,7 +68,7 @@ async fn an_agent_may_speak_with_its_own_voice() {
 #[tokio::test]
 async fn the_first_bytes_are_there_before_the_last_ones_are_made() {
     let fake = Fake::start([Reply::Stream(PCM, vec![Bytes::from_static(&[1, 0])], End::Silence)]).await;
-    let mut voice = client(&fake.base_url, patient()).speak("We are open.".to_owned()).await.expect("a voice");
+    let mut voice = client(&fake.base_url, patient()).speak(None, "We are open.".to_owned()).await.expect("a voice");
     assert_eq!(voice.next().await, Some(Ok(Bytes::from_static(&[1, 0]))));
 }
 
@@ -112,7 +112,7 @@ async fn what_is_no_audio_is_malformed() {
 #[tokio::test]
 async fn dropping_the_voice_aborts_the_request() {
     let mut fake = Fake::start([Reply::Stream(PCM, vec![Bytes::from_static(&[1, 0])], End::Silence)]).await;
-    let mut voice = client(&fake.base_url, patient()).speak("We are open.".to_owned()).await.expect("a voice");
+    let mut voice = client(&fake.base_url, patient()).speak(None, "We are open.".to_owned()).await.expect("a voice");
     assert!(voice.next().await.is_some());
     drop(voice);
     fake.given_up().await;

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, SpeechCommand, SpeechEvent, StreamSeed,
-    Wish,
+    AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
+    SpeechCommand, SpeechEvent, StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::write_header;
@@ -35,6 +35,8 @@ pub struct VirtualCall {
     pub events: Vec<CallEvent>,
     pub commands: Vec<SpeechCommand>,
     pub hang_up: Option<EndCause>,
+    /// What a call over frames sent, in order, and when.
+    pub sent: Vec<(Moment, Sent)>,
     /// Source and SSRC of the caller's stream.
     pub from: SocketAddr,
     pub ssrc: u32,
@@ -45,6 +47,13 @@ pub struct VirtualCall {
     mouth: VecDeque<u8>,
     sequence: u16,
     timestamp: u32,
+}
+
+/// What a call over frames sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    Frame(Box<LawFrame>),
+    Cue(Cue),
 }
 
 pub fn agent() -> AgentSettings {
@@ -99,6 +108,22 @@ pub fn obedient(heard: &'static str, answer: &'static str) -> impl FnMut(&Speech
 
 impl VirtualCall {
     pub fn new(agent: AgentSettings, brain: impl FnMut(&SpeechCommand) -> Reaction + 'static) -> Self {
+        let seed = StreamSeed {
+            ssrc: 0x1234_5678,
+            sequence: 65_530,
+            timestamp: u32::MAX - 1000,
+            cname: "test@tandem".to_owned(),
+            started_at_ms: 1_700_000_000_000,
+        };
+        Self::over(MediaSetup::Rtp { session: session(), seed }, agent, brain)
+    }
+
+    /// A call whose media are frames.
+    pub fn over_frames(agent: AgentSettings, brain: impl FnMut(&SpeechCommand) -> Reaction + 'static) -> Self {
+        Self::over(MediaSetup::Frames { law: Law::Mu }, agent, brain)
+    }
+
+    fn over(media: MediaSetup, agent: AgentSettings, brain: impl FnMut(&SpeechCommand) -> Reaction + 'static) -> Self {
         let setup = CallSetup {
             call_id: "01890000-0000-7000-8000-000000000001".to_owned(),
             started_at_ms: 1_700_000_000_000,
@@ -111,14 +136,7 @@ impl VirtualCall {
                 headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
                 tenant: None,
             },
-            session: session(),
-            seed: StreamSeed {
-                ssrc: 0x1234_5678,
-                sequence: 65_530,
-                timestamp: u32::MAX - 1000,
-                cname: "test@tandem".to_owned(),
-                started_at_ms: 1_700_000_000_000,
-            },
+            media,
             agent: Arc::new(agent),
         };
         let now = Moment::from_millis(1000);
@@ -129,6 +147,7 @@ impl VirtualCall {
             events: Vec::new(),
             commands: Vec::new(),
             hang_up: None,
+            sent: Vec::new(),
             from: CALLER.parse().unwrap(),
             ssrc: 0xCAFE,
             sending: true,
@@ -173,12 +192,19 @@ impl VirtualCall {
             for byte in &mut payload {
                 *byte = self.mouth.pop_front().unwrap_or(Law::Mu.silence());
             }
+            self.call.handle_frame(self.now, &payload);
             self.send_packet(false, 0, &payload);
             self.timestamp = self.timestamp.wrapping_add(160);
         }
         let mut packet = [0; MAX_PACKET_BYTES];
         if let Some(sent) = self.call.tick(self.now, &mut packet) {
             self.packets.push(packet[..sent.bytes].to_vec());
+        }
+        while let Some(cue) = self.call.pop_cue() {
+            self.sent.push((self.now, Sent::Cue(cue)));
+        }
+        if let Some(frame) = self.call.frame_to_send() {
+            self.sent.push((self.now, Sent::Frame(Box::new(*frame))));
         }
         self.drain();
         self.now = self.now + Duration::from_millis(20);
@@ -229,6 +255,12 @@ impl VirtualCall {
 
     pub fn has(&self, wanted: impl Fn(&EventKind) -> bool) -> bool {
         self.events.iter().any(|e| wanted(&e.kind))
+    }
+
+    /// What a call over frames told its caller beside audio.
+    pub fn cues(&self) -> Vec<&Cue> {
+        let cues = self.sent.iter().map(|(_, sent)| if let Sent::Cue(cue) = sent { Some(cue) } else { None });
+        cues.flatten().collect()
     }
 
     /// Payload bytes of voice (not silence) in the packets sent so far.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use edge_protocol::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::node::{Settings, root};
 use crate::ports::free_port;
@@ -20,22 +21,32 @@ const ADMIN_SECRET: &str = "dev-admin-secret";
 /// workerd starts, opens its databases and applies migrations.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// What happened is at the edge within this time.
+const KNOWN_WITHIN: Duration = Duration::from_secs(15);
+
 pub struct Edge {
     pub url: String,
     port: u16,
     dir: PathBuf,
     process: Process,
     client: reqwest::Client,
+    /// Last, so that it outlives the process that writes into it.
+    data: TempDir,
 }
 
 impl Edge {
-    /// Starts the edge with its data in `<dir>/edge`, and the demo account in it.
+    /// Starts the edge with its log in `dir`, and the demo account in it. Its data are in memory where that can be: a
+    /// process that is killed loses nothing there either, and workerd waits for a disk on its only thread.
     pub async fn start(dir: &Path) -> Result<Self> {
         ensure!(root().join("edge/build/index.js").exists(), "the Worker is not built: run `make edge`");
         let port = free_port()?;
-        let process = spawn(port, dir)?;
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory } else { dir };
+        let data = tempfile::Builder::new().prefix("tandem-edge").tempdir_in(place)?;
+        let process = spawn(port, dir, data.path())?;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        let mut edge = Self { url: format!("http://127.0.0.1:{port}"), port, dir: dir.to_owned(), process, client };
+        let mut edge =
+            Self { url: format!("http://127.0.0.1:{port}"), port, dir: dir.to_owned(), process, client, data };
         edge.ready().await?;
         let seed = node().arg("edge/dev/seed.mjs").args(["--url", &edge.url]).stdin(Stdio::null()).output()?;
         ensure!(seed.status.success(), "seed.mjs: {}", String::from_utf8_lossy(&seed.stderr));
@@ -56,7 +67,7 @@ impl Edge {
 
     /// Starts the edge again, on the same port and data.
     pub async fn restart(&mut self) -> Result<()> {
-        self.process = spawn(self.port, &self.dir)?;
+        self.process = spawn(self.port, &self.dir, self.data.path())?;
         self.ready().await
     }
 
@@ -78,11 +89,41 @@ impl Edge {
     }
 
     /// `POST` without a body as the holder of `token`.
-    pub async fn post(&self, token: &str, path: &str) -> Result<()> {
+    pub async fn post(&self, token: &str, path: &str) -> Result<Value> {
         let answer = self.client.post(format!("{}{path}", self.url)).bearer_auth(token).send().await?;
         let status = answer.status();
-        ensure!(status.is_success(), "{path}: {status} {}", answer.text().await?);
-        Ok(())
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Waits until commands and sessions reach the node.
+    pub async fn until_linked(&self, token: &str, node: &str) -> Result<()> {
+        let linked = |answer: &Value| {
+            let nodes = answer["nodes"].as_array().cloned().unwrap_or_default();
+            nodes.iter().any(|its| its["node"] == node && its["linked"] == true)
+        };
+        self.until(token, "/v1/nodes", "the link", linked).await.map(drop)
+    }
+
+    /// Waits until the edge knows of a call what `wanted` asks for.
+    pub async fn until_call(&self, token: &str, call_id: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.until(token, &format!("/v1/calls/{call_id}"), "the call's state", wanted).await
+    }
+
+    /// What `path` answers, once `wanted` holds for it.
+    pub async fn until(&self, token: &str, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        let deadline = Instant::now() + KNOWN_WITHIN;
+        loop {
+            let answer = self.get(token, path).await;
+            if let Some(answer) = answer.as_ref().ok().filter(|answer| wanted(answer)) {
+                return Ok(answer.clone());
+            }
+            if Instant::now() > deadline {
+                bail!("{what} did not come: {path} answers {answer:?}");
+            }
+            tokio::time::sleep(POLL * 5).await;
+        }
     }
 
     /// The bytes behind a link.
@@ -134,9 +175,9 @@ fn node() -> Command {
     command
 }
 
-fn spawn(port: u16, dir: &Path) -> Result<Process> {
+fn spawn(port: u16, dir: &Path, data: &Path) -> Result<Process> {
     let mut command = node();
-    command.arg("edge/dev/serve.mjs").args(["--port", &port.to_string()]).arg("--persist").arg(dir.join("edge"));
+    command.arg("edge/dev/serve.mjs").args(["--port", &port.to_string()]).arg("--persist").arg(data);
     command.args(["--var", "REQUESTS_PER_MINUTE=1000000"]);
     Process::spawn("edge", &mut command, dir)
 }

@@ -1,17 +1,12 @@
 //! Calls that the edge knows of: admitted, live, settled, recorded, hung up from afar, and answered while it is away.
 //! What happens when processes die in the middle is `edge_deaths`.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::edge::Edge;
-use crate::process::POLL;
 use crate::sipp::{Sipp, UAC, UAC_3_S, calls};
 use crate::stack::Stack;
-
-const SOON: Duration = Duration::from_secs(15);
 
 struct World {
     edge: Edge,
@@ -32,17 +27,10 @@ impl World {
 
     /// The newest call, once `wanted` holds for it.
     async fn newest_call(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let deadline = Instant::now() + SOON;
-        loop {
-            let answer = self.edge.get(&self.token, "/v1/calls?limit=1").await?;
-            if let Some(call) = answer["calls"].get(0).filter(|call| wanted(call)) {
-                return Ok(call.clone());
-            }
-            if Instant::now() > deadline {
-                bail!("no call is {what}: {answer}");
-            }
-            tokio::time::sleep(POLL * 5).await;
-        }
+        let newest = |answer: &Value| answer["calls"].get(0).cloned().unwrap_or_default();
+        let path = "/v1/calls?limit=1";
+        let answer = self.edge.until(&self.token, path, what, |answer| wanted(&newest(answer))).await?;
+        Ok(newest(&answer))
     }
 
     async fn balance(&self) -> Result<Value> {
@@ -58,7 +46,7 @@ async fn a_call_is_admitted_settled_and_its_recording_plays() {
     assert_eq!((tally.successful, tally.failed), (1, 0), "{}", tally.errors);
 
     let done = |call: &Value| call["recorded"] == true && !call["cost_microcredits"].is_null();
-    let call = world.newest_call("settled and recorded", done).await.expect("the call");
+    let call = world.newest_call("a settled, recorded call", done).await.expect("the call");
     assert_eq!((&call["status"], &call["cause"]), (&json!("ended"), &json!("caller_hung_up")), "{call}");
     let after = world.balance().await.expect("the balance");
     assert_eq!(after["held_microcredits"], 0, "{after}");
@@ -90,10 +78,10 @@ async fn a_live_call_is_hung_up_from_the_edge() {
     let world = World::start().await.expect("the edge, Kamailio and a node");
     let long: &[&str] = &["-sn", "uac", "-d", "30000"];
     let _call = Sipp::start("long", world.stack.dir.path(), long, world.stack.port, 1, 1).expect("SIPp");
-    let live = world.newest_call("live", |call| call["status"] == "active").await.expect("the call");
+    let live = world.newest_call("a live call", |call| call["status"] == "active").await.expect("the call");
     let path = format!("/v1/calls/{}/hang-up", live["call_id"].as_str().expect("an id"));
     world.edge.post(&world.token, &path).await.expect("the command is taken");
-    let ended = world.newest_call("over", |call| call["status"] == "ended").await.expect("the call");
+    let ended = world.newest_call("its end", |call| call["status"] == "ended").await.expect("the call");
     assert_eq!(ended["cause"], "ended_by_edge", "{ended}");
 }
 
@@ -103,13 +91,13 @@ async fn while_the_edge_is_away_a_known_trunk_is_answered_and_paid_for_later() {
     let dir = world.stack.dir.path().to_owned();
     calls("known", &dir, UAC_3_S, world.stack.port, 1, 1).await.expect("SIPp");
     let settled = |call: &Value| !call["cost_microcredits"].is_null();
-    let first = world.newest_call("settled", settled).await.expect("the first call");
+    let first = world.newest_call("a settled call", settled).await.expect("the first call");
 
     world.edge.kill().expect("the edge is gone");
     let tally = calls("away", &dir, UAC_3_S, world.stack.port, 1, 1).await.expect("SIPp");
     assert_eq!((tally.successful, tally.failed), (1, 0), "{}", tally.errors);
     world.edge.restart().await.expect("the edge is back");
     let other = |call: &Value| call["call_id"] != first["call_id"] && settled(call) && call["recorded"] == true;
-    let second = world.newest_call("the second one, settled and recorded", other).await.expect("the second call");
+    let second = world.newest_call("a second one, settled and recorded", other).await.expect("the second call");
     assert!(second["cost_microcredits"].as_i64() > Some(0), "{second}");
 }

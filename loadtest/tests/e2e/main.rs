@@ -1,11 +1,14 @@
 //! End-to-end tests: Kamailio, real nodes and phones, ours and ones nobody here wrote, on free ports.
 //! Nodes are processes; what a test knows of them it got over SIP, RTP, HTTP or from disk.
 
+mod compressed;
 mod config;
 mod demo;
 mod drain;
+mod edge_asked;
 mod edge_calls;
 mod edge_deaths;
+mod edge_session;
 mod faults;
 mod heard;
 mod malformed;
@@ -13,15 +16,18 @@ mod phone;
 mod recovery;
 mod traffic;
 mod understood;
+mod websocket;
 
 mod baresip;
 mod caller;
 mod edge;
 mod events;
+mod fake_edge;
 mod node;
 mod ports;
 mod process;
 mod provider;
 mod sip;
 mod sipp;
+mod socket;
 mod stack;

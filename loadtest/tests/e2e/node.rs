@@ -96,6 +96,19 @@ impl Node {
         }
     }
 
+    /// Waits until the lines its edge admitted are on disk.
+    pub async fn until_known_lines_are_saved(&self, within: Duration) -> Result<()> {
+        let file = self.dir.join(&self.name).join("edge").join("known.json");
+        let deadline = Instant::now() + within;
+        while !file.exists() {
+            if Instant::now() > deadline {
+                bail!("no {} after {within:?}", file.display());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Calls that were answered and are over, by the node's own count.
     pub async fn calls_ended(&self) -> Result<f64> {
         self.metric("tandem_calls_total").await

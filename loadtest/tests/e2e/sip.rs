@@ -1,10 +1,10 @@
-//! The smallest SIP client: asks OPTIONS (RFC 3261 section 11) and reads the status.
+//! The smallest SIP client: asks OPTIONS (RFC 3261 section 11) and reads the status; calls and answers nonsense.
 //! Calls are made by SIPp and baresip.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use tokio::net::UdpSocket;
 
 use crate::process::POLL;
@@ -47,4 +47,43 @@ pub async fn until_options_say(port: u16, status: u16, within: Duration) -> Resu
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Calls without an offer, and answers the one in the 200 with no SDP that could be used.
+pub async fn call_without_media(port: u16) -> Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let own = socket.local_addr()?;
+    let id = format!("no-media-{}-{port}", own.port());
+    let request = |method: &str, to: &str, body: &str| {
+        [
+            format!("{method} sip:100@127.0.0.1:{port} SIP/2.0"),
+            format!("Via: SIP/2.0/UDP {own};rport;branch=z9hG4bK{id}{method}"),
+            "Max-Forwards: 10".to_owned(),
+            format!("From: <sip:test@127.0.0.1>;tag={id}"),
+            to.to_owned(),
+            format!("Call-ID: {id}"),
+            format!("CSeq: 1 {method}"),
+            format!("Contact: <sip:test@{own}>"),
+            "Content-Type: application/sdp".to_owned(),
+            format!("Content-Length: {}\r\n\r\n{body}", body.len()),
+        ]
+        .join("\r\n")
+    };
+    let invite = request("INVITE", &format!("To: <sip:100@127.0.0.1:{port}>"), "");
+    let invite = invite.replace("Content-Type: application/sdp\r\n", "");
+    socket.send_to(invite.as_bytes(), (Ipv4Addr::LOCALHOST, port)).await?;
+    let answered = async {
+        let mut answer = [0; 4096];
+        loop {
+            let received = socket.recv(&mut answer).await?;
+            let text = String::from_utf8_lossy(&answer[..received]).into_owned();
+            if text.starts_with("SIP/2.0 200") {
+                return anyhow::Ok(text);
+            }
+        }
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(10), answered).await.context("no 200 came")??;
+    let to = answer.lines().find(|line| line.starts_with("To:")).context("a 200 without To")?;
+    socket.send_to(request("ACK", to, "no SDP").as_bytes(), (Ipv4Addr::LOCALHOST, port)).await?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ use edge_protocol::{EndCause, EventKind, SpeechStage};
 
 use super::{Conversation, FAILURES_TO_GIVE_UP};
 use crate::call::history::UNCLEAR;
-use crate::call::outbox::Outbox;
+use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::{SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 use crate::clock::Moment;
 
@@ -54,8 +54,10 @@ impl Conversation {
         turn.times.transcribed = Some(now);
         turn.text.clone_from(&line);
         turn.answer = Some(utterance);
+        out.cue(|| Cue::CallerSaid(line.clone()));
         out.event(now, EventKind::TurnTranscribed { turn: turn.id, text: line });
-        out.speech(SpeechCommand::Respond { turn: turn.id, utterance, law: self.law, messages });
+        let voice = self.settings.voice.clone();
+        out.speech(SpeechCommand::Respond { turn: turn.id, utterance, law: self.law, voice, messages });
     }
 
     /// A provider failed: say so, rather than nothing; after several in a row, end the call politely.

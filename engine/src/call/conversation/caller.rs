@@ -5,7 +5,7 @@ use edge_protocol::EventKind;
 
 use super::{CallerFrame, Conversation};
 use crate::call::listener::{CallerTurn, Noticed};
-use crate::call::outbox::Outbox;
+use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::SpeechCommand;
 use crate::call::turn::{Turn, TurnTimes};
 use crate::clock::Moment;
@@ -40,6 +40,7 @@ impl Conversation {
         let last = self.keys.last();
         let Some(line) = self.keys.take_entered(now) else { return };
         self.turns += 1;
+        out.cue(|| Cue::Thinking);
         self.turn = Some(Turn {
             id: self.turns,
             heard: None,
@@ -74,6 +75,7 @@ impl Conversation {
 
     fn turn_ended(&mut self, now: Moment, heard: CallerTurn, out: &mut Outbox) {
         self.turns += 1;
+        out.cue(|| Cue::Thinking);
         out.speech(SpeechCommand::Transcribe { turn: self.turns, law: self.law, audio: heard.audio.clone() });
         self.turn = Some(Turn {
             id: self.turns,
@@ -93,6 +95,7 @@ impl Conversation {
         }
         if self.speaker.is_audible() {
             self.barged_in = true;
+            out.cue(|| Cue::Flush);
             out.event(now, EventKind::BargeIn { heard_ms: self.speaker.heard_ms() });
         }
         // A goodbye that is cut off is no goodbye: the caller still has something to say.

@@ -13,7 +13,7 @@ use edge_protocol::{EndCause, EventKind};
 use super::history::History;
 use super::keys::Keys;
 use super::listener::Listener;
-use super::outbox::Outbox;
+use super::outbox::{Cue, Outbox};
 use super::settings::AgentSettings;
 use super::speaker::{Heard, Speaker, Spoken};
 use super::speech_link::{SpeechCommand, TurnId, UtteranceId};
@@ -120,6 +120,9 @@ impl Conversation {
         if spoken == (Spoken::Voice { first: true }) {
             self.first_frame_sent(now, out);
         }
+        while let Some(text) = self.speaker.take_begun() {
+            out.cue(|| Cue::AgentSays(text.to_owned()));
+        }
         if let Some(heard) = self.speaker.take_finished() {
             self.utterance_over(now, heard, false, out);
         }
@@ -132,6 +135,11 @@ impl Conversation {
         self.quiet_since = now;
         self.last_sound = now;
         self.keep_end(now, out);
+    }
+
+    /// The agent is in the middle of something, though this frame of it may be silent.
+    pub fn is_saying(&self) -> bool {
+        self.speaker.is_audible()
     }
 
     /// Turns the caller took.
@@ -151,7 +159,7 @@ impl Conversation {
     fn say(&mut self, text: String, out: &mut Outbox) {
         let utterance = self.begin_utterance();
         self.prompt = Some(text.clone());
-        out.speech(SpeechCommand::Say { utterance, law: self.law, text });
+        out.speech(SpeechCommand::Say { utterance, law: self.law, voice: self.settings.voice.clone(), text });
     }
 
     fn begin_utterance(&mut self) -> UtteranceId {

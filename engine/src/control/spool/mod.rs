@@ -1,11 +1,12 @@
 //! Facts on disk before they travel: every event is a line in a file, synced, and only then told to live readers.
 //! Delivery to the edge is not done here; it reads what this writes.
 
+mod follow;
 mod replay;
 mod segment;
 mod writer;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,11 +14,15 @@ use std::thread::JoinHandle;
 
 use edge_protocol::CallEvent;
 use thiserror::Error;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use time::{Date, OffsetDateTime};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::PublishError;
+use crate::dir_lock::{self, LockError};
 
+pub use follow::{Follower, Line, Position, SpoolEnd};
 pub use replay::{CallTail, Events, replay};
+pub use segment::{SegmentId, segments};
 
 use writer::{Message, Writer};
 
@@ -41,6 +46,7 @@ pub struct EventSpool {
     live: broadcast::Sender<Arc<CallEvent>>,
     thread: Option<JoinHandle<()>>,
     dir: PathBuf,
+    end: watch::Receiver<SpoolEnd>,
     // Two writers in one directory would cut off each other's tails.
     _lock: File,
 }
@@ -50,8 +56,8 @@ pub struct EventSpool {
 pub enum SpoolError {
     #[error("event directory {}: {source}", path.display())]
     Directory { path: PathBuf, source: io::Error },
-    #[error("event directory {} is in use by another node", path.display())]
-    InUse { path: PathBuf },
+    #[error("event {0}")]
+    Lock(#[from] LockError),
     #[error("event file {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("event file {} line {line}: {source}", path.display())]
@@ -74,7 +80,7 @@ impl EventSpool {
     /// Takes the directory, cuts off a line that a dead node left half-written, and starts the writer. Also returns
     /// what calls were left unfinished, with the sequence number their next event must have.
     pub fn open(config: SpoolConfig) -> Result<(Self, Vec<CallTail>), SpoolError> {
-        let lock = lock_directory(&config.dir)?;
+        let lock = dir_lock::lock(&config.dir)?;
         segment::cut_torn_tail(&config.dir)?;
         let tails = replay::unfinished_calls(&config.dir)?;
 
@@ -82,11 +88,12 @@ impl EventSpool {
         let (live, _) = broadcast::channel(LIVE);
         let dir = config.dir.clone();
         let writer = Writer::new(config, messages, live.clone())?;
+        let end = writer.end();
         let thread = std::thread::Builder::new()
             .name("event-spool".to_owned())
             .spawn(move || writer.run())
             .map_err(SpoolError::Thread)?;
-        Ok((Self { queue: Some(queue), live, thread: Some(thread), dir, _lock: lock }, tails))
+        Ok((Self { queue: Some(queue), live, thread: Some(thread), dir, end, _lock: lock }, tails))
     }
 
     /// Queues an event. Never blocks: a disk that hangs must not hang calls.
@@ -111,6 +118,15 @@ impl EventSpool {
         written.await.map_err(|_| PublishError::Closed)
     }
 
+    /// How far everything is on disk, from now on; closed when the last event is written.
+    pub fn end(&self) -> watch::Receiver<SpoolEnd> {
+        self.end.clone()
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Everything on disk, oldest first.
     pub fn replay(&self) -> Result<Events, SpoolError> {
         replay(&self.dir)
@@ -128,13 +144,10 @@ impl Drop for EventSpool {
     }
 }
 
-fn lock_directory(dir: &Path) -> Result<File, SpoolError> {
-    let failed = |source| SpoolError::Directory { path: dir.to_owned(), source };
-    std::fs::create_dir_all(dir).map_err(failed)?;
-    let lock = File::options().create(true).truncate(false).write(true).open(dir.join(".lock")).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse { path: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+/// Deletes files before `first_kept` that are older than `days`, and at least two: a restart looks back so far for
+/// calls that were cut off.
+pub fn remove_old(dir: &Path, first_kept: SegmentId, days: u32) -> Result<(), SpoolError> {
+    let age = time::Duration::days(days.max(2).into());
+    let since = OffsetDateTime::now_utc().date().checked_sub(age).unwrap_or(Date::MIN);
+    segment::remove_old(dir, first_kept, since)
 }

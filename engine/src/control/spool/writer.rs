@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use edge_protocol::CallEvent;
 use time::OffsetDateTime;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::follow::{Position, SpoolEnd};
 use super::segment::{SegmentId, segments};
 use super::{SpoolConfig, SpoolError};
 
@@ -32,6 +33,7 @@ pub(super) struct Writer {
     messages: mpsc::Receiver<Message>,
     live: broadcast::Sender<Arc<CallEvent>>,
     segment: Segment,
+    end: watch::Sender<SpoolEnd>,
 }
 
 struct Segment {
@@ -54,7 +56,13 @@ impl Writer {
         let id = newest.unwrap_or_else(|| SegmentId::following(None, OffsetDateTime::now_utc().date()));
         let path = id.path(&config.dir);
         let segment = Segment::open(id, path.clone()).map_err(|source| SpoolError::File { path, source })?;
-        Ok(Self { config, messages, live, segment })
+        let end = watch::Sender::new(SpoolEnd { position: segment.end(), events: 0 });
+        Ok(Self { config, messages, live, segment, end })
+    }
+
+    /// How far everything is on disk, from now on.
+    pub(super) fn end(&self) -> watch::Receiver<SpoolEnd> {
+        self.end.subscribe()
     }
 
     /// Runs until the last publisher is gone and everything is written.
@@ -85,10 +93,14 @@ impl Writer {
     /// Appends and syncs until the disk has taken it; false if the node ends before it does.
     fn write_batch(&mut self, events: &[Arc<CallEvent>]) -> bool {
         let mut lines = Vec::with_capacity(events.len() * 256);
+        let mut written = 0;
         for event in events {
             let start = lines.len();
             match serde_json::to_writer(&mut lines, event) {
-                Ok(()) => lines.push(b'\n'),
+                Ok(()) => {
+                    lines.push(b'\n');
+                    written += 1;
+                }
                 Err(error) => {
                     lines.truncate(start);
                     tracing::error!(call_id = event.call_id, seq = event.seq, %error, "an event is not JSON");
@@ -97,7 +109,11 @@ impl Writer {
         }
         let mut last_tries = 0;
         loop {
-            let Err(error) = self.rotate().and_then(|()| self.segment.append(&lines)) else { return true };
+            let Err(error) = self.rotate().and_then(|()| self.segment.append(&lines)) else {
+                let position = self.segment.end();
+                self.end.send_modify(|end| *end = SpoolEnd { position, events: end.events + written });
+                return true;
+            };
             tracing::error!(file = %self.segment.path.display(), %error, events = events.len(), "events wait for the disk");
             if self.messages.is_closed() {
                 last_tries += 1;
@@ -134,11 +150,17 @@ impl Segment {
     fn open(id: SegmentId, path: PathBuf) -> io::Result<Self> {
         let mut file = File::options().create(true).truncate(false).write(true).open(&path)?;
         let length = file.seek(SeekFrom::End(0))?;
+        // What a dead node wrote last may not be safe yet; readers take it for that.
+        file.sync_data()?;
         if let Some(dir) = path.parent() {
             // Otherwise a power failure may take the new file's name, and with it the synced lines.
             File::open(dir)?.sync_all()?;
         }
         Ok(Self { id, path, file, length })
+    }
+
+    fn end(&self) -> Position {
+        Position { segment: self.id, offset: self.length }
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {

@@ -5,12 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use edge_protocol::EndCause;
 
+use tokio::sync::mpsc::Sender;
+
 use super::Worker;
-use crate::call::{Call, MediaSession};
+use crate::call::{Call, CallSetup, MediaSession, MediaSetup};
 use crate::clock::Moment;
-use crate::shard::calls::LiveCall;
+use crate::recorder::RecordingId;
+use crate::shard::calls::{LiveCall, Wire};
 use crate::shard::tape::Tape;
-use crate::shard::{CallKey, Reservation, ShardCommand};
+use crate::shard::{CallKey, CallNotice, Reservation, ShardCommand};
 
 /// Commands taken in one round.
 const COMMANDS_A_ROUND: usize = 256;
@@ -25,27 +28,26 @@ impl Worker {
                 ShardCommand::Reserve { rtp, rtcp, reply } => {
                     let index = self.calls.next_index();
                     let reserved = self.sockets.reserve(self.poll.registry(), index, rtp, rtcp);
-                    let reservation = reserved.map(|r| Reservation { key: self.calls.reserve(r), port: r.port });
+                    let reservation = reserved.map(|r| Reservation { key: self.calls.reserve(Some(r)), port: r.port });
                     if let Err(Ok(unwanted)) = reply.send(reservation) {
                         self.release(unwanted.key);
                     }
                 }
                 ShardCommand::Start { key, setup, recording, notices } => {
-                    let Some(reserved) = self.calls.reservation(key) else { continue };
-                    if self.calls.taken() == 1 {
-                        self.ticker.resume(now);
-                    }
-                    let rtcp = (!setup.session.rtcp_mux).then_some(setup.session.remote_rtcp);
-                    let rtp = setup.session.remote_rtp;
+                    let (Some(reserved), MediaSetup::Rtp { session, .. }) = (self.calls.reservation(key), &setup.media)
+                    else {
+                        continue;
+                    };
+                    let rtcp = (!session.rtcp_mux).then_some(session.remote_rtcp);
+                    let rtp = session.remote_rtp;
                     self.sockets.signal(self.poll.registry(), reserved.socket, key.index, rtp, rtcp);
-                    let slot = self.ticker.place(key.index);
-                    let law = setup.session.law;
-                    let tape = recording.map(|id| Tape::new(id, law));
-                    let call = Call::new(now, *setup);
-                    let live =
-                        LiveCall { key, call, reserved, slot, tape, notices, source_learned: false, ended: false };
-                    self.calls.start(live);
-                    self.pump(key.index, now);
+                    self.start(now, key, Wire::Udp(reserved), *setup, recording, notices);
+                }
+                ShardCommand::StartFrames { setup, link, recording, notices, reply } => {
+                    let key = self.calls.reserve(None);
+                    self.start(now, key, Wire::Frames(link), *setup, recording, notices);
+                    // Nobody waits for it any more: then the link is abandoned too, and the next tick ends the call.
+                    let _ = reply.send(key);
                 }
                 ShardCommand::Release { key } => self.release(key),
                 ShardCommand::Change { key, session } => self.change(now, key, *session),
@@ -66,6 +68,26 @@ impl Worker {
         true
     }
 
+    fn start(
+        &mut self,
+        now: Moment,
+        key: CallKey,
+        wire: Wire,
+        setup: CallSetup,
+        recording: Option<RecordingId>,
+        notices: Sender<CallNotice>,
+    ) {
+        if self.calls.taken() == 1 {
+            self.ticker.resume(now);
+        }
+        let slot = self.ticker.place(key.index);
+        let law = setup.media.law();
+        let tape = recording.map(|id| Tape::new(id, law));
+        let call = Call::new(now, setup);
+        self.calls.start(LiveCall { key, call, wire, slot, tape, notices, source_learned: false, ended: false });
+        self.pump(key.index, now);
+    }
+
     /// The node stops: calls that outlived the drain are ended here, and their last facts waited for.
     fn end_all(&mut self, now: Moment) {
         for key in self.calls.keys() {
@@ -81,12 +103,12 @@ impl Worker {
 
     fn change(&mut self, now: Moment, key: CallKey, session: MediaSession) {
         let Some(live) = self.calls.get_mut(key) else { return };
+        let Some(socket) = live.socket() else { return };
         let rtcp = (!session.rtcp_mux).then_some(session.remote_rtcp);
         let rtp = session.remote_rtp;
         live.call.change_media(now, session);
         // The next packet tells the source again, whether it is a new one or not.
         live.source_learned = false;
-        let socket = live.reserved.socket;
         self.sockets.signal(self.poll.registry(), socket, key.index, rtp, rtcp);
         self.pump(key.index, now);
     }
@@ -98,16 +120,18 @@ impl Worker {
         }
     }
 
-    fn end(&mut self, now: Moment, key: CallKey, cause: EndCause) {
+    pub(super) fn end(&mut self, now: Moment, key: CallKey, cause: EndCause) {
         self.release(key);
         let Some(live) = self.calls.get_mut(key) else { return };
         live.ended = true;
-        let (socket, mux) = (live.reserved.socket, live.call.session().rtcp_mux);
+        let (socket, mux) = (live.socket(), live.rtcp_mux());
         if let Some(bye) = live.call.end(now, cause, self.batch.next_packet()) {
             self.batch.push(bye.bytes, bye.to);
         }
-        let kind = self.sockets.rtcp_kind(socket, mux);
-        self.flush(socket, kind);
+        if let Some(socket) = socket {
+            let kind = self.sockets.rtcp_kind(socket, mux);
+            self.flush(socket, kind);
+        }
         self.pump(key.index, now);
     }
 }

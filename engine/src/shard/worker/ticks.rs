@@ -3,8 +3,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use edge_protocol::EndCause;
+
 use super::Worker;
 use crate::clock::Moment;
+use crate::shard::calls::Wire;
 use crate::shard::ticker::Slot;
 use crate::transport::{CallIndex, ChannelKind, SocketIndex};
 
@@ -34,34 +37,53 @@ impl Worker {
                 self.pump(index, now);
                 continue;
             }
-            let socket = live.reserved.socket;
+            let Some(socket) = live.socket() else {
+                self.tick_frames(index, now);
+                continue;
+            };
             if through.is_some_and(|t| t != socket) {
                 self.flush_through(through);
             }
             through = Some(socket);
-            self.tick_call(index, now);
-            self.report(index, now);
+            self.tick_packets(index, socket, now);
+            self.report(index, socket, now);
             self.pump(index, now);
         }
         self.flush_through(through);
     }
 
-    fn tick_call(&mut self, index: CallIndex, now: Moment) {
+    fn tick_packets(&mut self, index: CallIndex, socket: SocketIndex, now: Moment) {
         let Some(live) = self.calls.at_mut(index) else { return };
         let sent = live.call.tick(now, self.batch.next_packet());
         if let Some(tape) = live.tape.as_mut() {
             tape.take(live.call.last_frames(), &mut self.config.tap);
         }
-        let socket = live.reserved.socket;
         if sent.is_some_and(|s| self.batch.push(s.bytes, s.to)) {
             self.flush(socket, ChannelKind::Rtp);
         }
     }
 
-    /// Adds the call's RTCP report to the batch, if one is due.
-    fn report(&mut self, index: CallIndex, now: Moment) {
+    /// A call whose media are frames; it ends by itself when nobody is left to carry them.
+    fn tick_frames(&mut self, index: CallIndex, now: Moment) {
         let Some(live) = self.calls.at_mut(index) else { return };
-        let (socket, mux) = (live.reserved.socket, live.call.session().rtcp_mux);
+        let Wire::Frames(link) = &mut live.wire else { return };
+        if link.is_abandoned() {
+            let key = live.key;
+            return self.end(now, key, EndCause::SignallingFailed);
+        }
+        link.take_in(now, &mut live.call);
+        live.call.tick(now, self.batch.next_packet());
+        if let Some(tape) = live.tape.as_mut() {
+            tape.take(live.call.last_frames(), &mut self.config.tap);
+        }
+        link.hand_over(&mut live.call);
+        self.pump(index, now);
+    }
+
+    /// Adds the call's RTCP report to the batch, if one is due.
+    fn report(&mut self, index: CallIndex, socket: SocketIndex, now: Moment) {
+        let Some(live) = self.calls.at_mut(index) else { return };
+        let mux = live.rtcp_mux();
         let Some(report) = live.call.send_report(now, self.batch.next_packet()) else { return };
         let kind = self.sockets.rtcp_kind(socket, mux);
         if kind == ChannelKind::Rtp {

@@ -38,9 +38,9 @@ impl Synthesizer for OpenAiClient {
         self.shared.config.speech_rate_hz
     }
 
-    fn speak(&self, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>> {
+    fn speak(&self, voice: Option<Arc<str>>, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>> {
         let shared = self.shared.clone();
-        let voice = Arc::clone(&self.voice);
+        let voice = voice.unwrap_or_else(|| Arc::clone(&self.voice));
         async move {
             let patience = shared.config.timeouts.first_audio;
             let deadline = Instant::now() + patience;

@@ -1,0 +1,90 @@
+use axum::http::{HeaderMap, StatusCode};
+use edge_protocol::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_MS, sign};
+
+use super::{Entry, Gate, SeenSignatures};
+
+const NOW: u64 = 1_700_000_000_000;
+const PATH: &str = "/ws/tandem?x=1";
+const HERE: &str = "127.0.0.1:4000";
+const MAPPED: &str = "[::ffff:127.0.0.1]:4000";
+const ELSEWHERE: &str = "192.0.2.7:4000";
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+}
+
+fn signed(secret: &[u8], at: u64, path: &str) -> HeaderMap {
+    let (timestamp, signature) = (at.to_string(), sign(secret, at, path.as_bytes()));
+    headers(&[(TIMESTAMP_HEADER, &timestamp), (SIGNATURE_HEADER, &signature)])
+}
+
+struct Door {
+    secret: Option<&'static [u8]>,
+    open: bool,
+    seen: SeenSignatures,
+}
+
+impl Door {
+    fn new(secret: Option<&'static [u8]>, open: bool) -> Self {
+        Self { secret, open, seen: SeenSignatures::default() }
+    }
+
+    fn admit(&self, peer: &str, headers: &HeaderMap) -> Result<Entry, StatusCode> {
+        let gate = Gate { secret: self.secret, open: self.open, seen: &self.seen };
+        gate.admit(peer.parse().unwrap(), PATH, headers, NOW).map_err(|refusal| refusal.status)
+    }
+}
+
+#[test]
+fn without_an_edge_only_this_machine_is_served_unless_told_otherwise() {
+    let closed = Door::new(None, false);
+    assert_eq!(closed.admit(HERE, &headers(&[])), Ok(Entry::Unsigned));
+    assert_eq!(closed.admit(MAPPED, &headers(&[])), Ok(Entry::Unsigned));
+    assert_eq!(closed.admit(ELSEWHERE, &headers(&[])), Err(StatusCode::FORBIDDEN));
+    assert_eq!(Door::new(None, true).admit(ELSEWHERE, &headers(&[])), Ok(Entry::Unsigned));
+    assert_eq!(closed.admit(HERE, &signed(b"k", NOW, PATH)), Err(StatusCode::UNAUTHORIZED));
+}
+
+#[test]
+fn with_an_edge_others_must_sign() {
+    let door = Door::new(Some(b"secret"), true);
+    assert_eq!(door.admit(HERE, &headers(&[])), Ok(Entry::Unsigned));
+    assert_eq!(door.admit(ELSEWHERE, &headers(&[])), Err(StatusCode::UNAUTHORIZED));
+    assert_eq!(door.admit(ELSEWHERE, &signed(b"secret", NOW, PATH)), Ok(Entry::Signed));
+}
+
+#[test]
+fn a_signature_is_good_for_one_path_one_time_and_five_minutes() {
+    let door = Door::new(Some(b"secret"), false);
+    let mine = signed(b"secret", NOW - 1, PATH);
+    assert_eq!(door.admit(ELSEWHERE, &mine), Ok(Entry::Signed));
+    for wrong in [
+        mine,
+        signed(b"guessed", NOW, PATH),
+        signed(b"secret", NOW, "/ws/tandem"),
+        signed(b"secret", NOW - WINDOW_MS - 1, PATH),
+        headers(&[(TIMESTAMP_HEADER, "1")]),
+        headers(&[(SIGNATURE_HEADER, "v1=00")]),
+    ] {
+        assert_eq!(door.admit(HERE, &wrong), Err(StatusCode::UNAUTHORIZED), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_proxy_or_a_foreign_page_on_this_machine_is_not_this_machine() {
+    let door = Door::new(None, false);
+    let not_here: [&[(&str, &str)]; 5] = [
+        &[("x-forwarded-for", "192.0.2.7")],
+        &[("forwarded", "for=192.0.2.7")],
+        &[("origin", "null")],
+        &[("origin", "https://elsewhere.example")],
+        // A name that was made to mean this machine.
+        &[("host", "elsewhere.example:8080"), ("origin", "http://elsewhere.example:8080")],
+    ];
+    for others in not_here {
+        assert_eq!(door.admit(HERE, &headers(others)), Err(StatusCode::FORBIDDEN), "{others:?}");
+    }
+    for page in ["http://127.0.0.1:8080", "http://localhost:5173", "http://[::1]:8080"] {
+        assert_eq!(door.admit(HERE, &headers(&[("origin", page)])), Ok(Entry::Unsigned), "{page}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Fixed texts are kept by what makes them sound different.
+//! Nothing here runs outside tests.
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+
+use super::*;
+use crate::speech::VoiceStream;
+
+/// Speaks 20 ms of silence and remembers what it was asked.
+#[derive(Default)]
+struct Fake {
+    asked: Mutex<Vec<(Option<Arc<str>>, String)>>,
+}
+
+impl Synthesizer for Fake {
+    fn sample_rate_hz(&self) -> u32 {
+        8000
+    }
+
+    fn speak(&self, voice: Option<Arc<str>>, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>> {
+        self.asked.lock().unwrap().push((voice, text));
+        async { Ok(stream::iter([Ok(Bytes::from_static(&[0; 320]))]).boxed() as VoiceStream) }.boxed()
+    }
+}
+
+fn prompt(voice: Option<&str>, text: &str) -> Prompt {
+    Prompt { voice: voice.map(Arc::from), text: text.to_owned(), law: Law::Mu }
+}
+
+#[tokio::test]
+async fn a_text_is_synthesised_once_for_each_voice() {
+    let (prompts, fake) = (Prompts::default(), Fake::default());
+    let wanted = [prompt(None, "Hello."), prompt(Some("rms"), "Hello."), prompt(Some("slt"), "Hello.")];
+    for prompt in wanted.iter().chain(&wanted) {
+        assert_eq!(prompts.audio(prompt, &fake).await.0, "Hello.");
+    }
+    let voices: Vec<_> = fake.asked.lock().unwrap().iter().map(|(voice, _)| voice.clone()).collect();
+    assert_eq!(voices, [None, Some(Arc::from("rms")), Some(Arc::from("slt"))]);
+}
+
+#[tokio::test]
+async fn the_texts_used_last_are_kept_when_there_are_too_many() {
+    let (prompts, fake) = (Prompts::default(), Fake::default());
+    prompts.audio(&prompt(None, "first"), &fake).await;
+    for n in 0..MOST_KEPT.get() {
+        prompts.audio(&prompt(None, "kept"), &fake).await;
+        prompts.audio(&prompt(None, &n.to_string()), &fake).await;
+    }
+    let asked = fake.asked.lock().unwrap().len();
+    prompts.audio(&prompt(None, "kept"), &fake).await;
+    assert_eq!(fake.asked.lock().unwrap().len(), asked);
+    prompts.audio(&prompt(None, "first"), &fake).await;
+    assert_eq!(fake.asked.lock().unwrap().len(), asked + 1);
+}
