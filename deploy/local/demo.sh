@@ -6,13 +6,16 @@
 . "$(dirname "$0")/stack.bash"
 
 stack_start 1
-echo "dashboard: $edge_url  (Continue as demo user)"
+[[ -z $edge_url ]] || echo "dashboard: $edge_url  (Continue as demo user)"
 "$loadtest" demo --target "sip:agent@127.0.0.1:$kamailio_port" --node "http://127.0.0.1:${http_ports[0]}"
 echo
-node edge/dev/last-call.mjs --url "$edge_url"
+if [[ -n $edge_url ]]; then
+    # From here on the recording is an Ogg-Opus file: compressed and uploaded.
+    node edge/dev/last-call.mjs --url "$edge_url" --recordings "$data/recordings"
+fi
 
 # Somebody is looking: the dashboard stays until they have seen enough.
-if [[ -t 0 && -t 1 ]]; then
+if [[ -n $edge_url && -t 0 && -t 1 ]]; then
     read -r -p "
 The dashboard stays open at $edge_url. Press Enter to stop everything. " || true
 fi
