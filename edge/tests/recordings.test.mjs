@@ -1,6 +1,7 @@
 // Recordings from a node into R2 and out to a player, on real workerd.
 import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { startEdge } from "./harness.mjs";
 
@@ -121,10 +122,9 @@ test("a recording of a call nobody knows is not taken, and is once its events ca
   const id = randomUUID();
   const request = announce(randomBytes(10));
   assert.equal((await json(await begin(id, request), 404)).error.code, "call_unknown");
-  const calls = await edge.miniflare.getDurableObjectNamespace("CALL_SESSIONS");
-  const open = { account_id: "acc_1", profile_id: "prf_1", node: "n1" };
-  const opened = await calls.get(calls.idFromName(id)).fetch("https://object/open", { method: "POST", body: JSON.stringify(open) });
-  assert.equal(opened.status, 200, await opened.text());
+  const example = JSON.parse(readFileSync(new URL("../protocol/examples/events/call_started.json", import.meta.url), "utf8"));
+  const started = { ...example, call_id: id, seq: 0, account_id: "acc_1" };
+  await json(await edge.engine("POST", "/v1/engine/events", { v: 1, node: "n1", events: [started] }));
   assert.equal((await json(await begin(id, request))).complete, false);
 });
 
