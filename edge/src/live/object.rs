@@ -28,6 +28,9 @@ const QUIET_NODES_MS: u64 = 30_000;
 /// Nothing told for so long is nothing happening, ms.
 const QUIET_AFTER_MS: u64 = 15_000;
 
+/// How long what is known of the sockets' credentials is good enough, ms.
+const EXPIRY_MS: u64 = 1_000;
+
 /// How a socket closes whose credential has expired.
 const EXPIRED: u16 = 4401;
 
@@ -40,6 +43,8 @@ pub struct LiveFeed {
     store: RefCell<Option<Rc<Store>>>,
     /// Whether the alarm that looks at the nodes is set, as far as is known since it woke.
     watching: Cell<bool>,
+    /// When sockets were last looked through for expired credentials.
+    expiry_seen_ms: Cell<u64>,
 }
 
 #[wasm_bindgen]
@@ -64,7 +69,8 @@ impl DurableObject for LiveFeed {
             Ok(pair) => state.set_websocket_auto_response(&pair),
             Err(_) => worker::console_error!("no automatic answer to pings"),
         }
-        Self { state, env, woken_at_ms: clock::now_ms(), store: RefCell::default(), watching: Cell::default() }
+        let (store, watching, expiry_seen_ms) = (RefCell::default(), Cell::default(), Cell::default());
+        Self { state, env, woken_at_ms: clock::now_ms(), store, watching, expiry_seen_ms }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -169,10 +175,13 @@ impl LiveFeed {
         let texts: Result<Vec<JsValue>, _> =
             messages.iter().map(|message| serde_json::to_string(message).map(JsValue::from)).collect();
         let texts = texts.map_err(|error| ApiError::internal(error.to_string()))?;
-        for socket in &sockets {
-            let text_socket: &TextSocket = socket.as_ref().unchecked_ref();
-            if texts.iter().any(|text| text_socket.send(text).is_err()) {
-                let _ = socket.close(Some(1011), Some("out of reach"));
+        // A message to everybody before the next one: the first is the fact itself.
+        for text in &texts {
+            for socket in &sockets {
+                let text_socket: &TextSocket = socket.as_ref().unchecked_ref();
+                if text_socket.send(text).is_err() {
+                    let _ = socket.close(Some(1011), Some("out of reach"));
+                }
             }
         }
         Ok(sockets.len())
@@ -181,6 +190,11 @@ impl LiveFeed {
     /// Those that may still be told something; the others are closed.
     fn sockets(&self) -> Vec<WebSocket> {
         let (mut sockets, now_ms) = (self.state.get_websockets(), clock::now_ms());
+        // Reading what is attached to thousands of sockets takes longer than telling them.
+        if now_ms.saturating_sub(self.expiry_seen_ms.get()) < EXPIRY_MS {
+            return sockets;
+        }
+        self.expiry_seen_ms.set(now_ms);
         sockets.retain(|socket| {
             let attached: Option<String> = socket.deserialize_attachment().ok().flatten();
             let good = attached.and_then(|at_ms| at_ms.parse().ok()).is_none_or(|at_ms: u64| now_ms < at_ms);
