@@ -36,6 +36,7 @@ async fn known(edge: &Edge, token: &str, call_id: &str) -> Vec<CallEvent> {
 }
 
 #[tokio::test]
+#[ignore = "three minutes of deaths, and settlement of a call may wait for an alarm's back-off: run it by name, on a quiet machine"]
 async fn a_thousand_calls_reach_the_edge_once_and_in_order_whoever_dies() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut edge = Edge::start(dir.path()).await.expect("the edge");
