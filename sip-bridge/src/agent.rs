@@ -2,7 +2,9 @@
 //! Not here: deciding about requests (`dispatch`), calls (`incoming`, `outgoing`), dialogs (`dialog`).
 
 use crate::dialog::table::DialogTable;
+use crate::digest::server::Guard;
 use crate::message::response::Reply;
+use crate::message::uri::Protocol;
 use crate::outgoing::Setups;
 use crate::transport::{Flow, Flows};
 use crate::{Admission, SipError, Timers};
@@ -14,7 +16,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Shared by all tasks of one endpoint.
@@ -31,6 +33,9 @@ pub(crate) struct Agent {
     pub pending: AtomicUsize,
     /// INVITEs being handled, to tell a merged one (RFC 3261 8.2.2.2).
     pub invites: Mutex<HashSet<InviteId>>,
+    /// Challenges callers, where that is wanted.
+    pub guard: Option<Guard>,
+    pub started: Instant,
     pub runtime: tokio::runtime::Handle,
     pub stop: CancellationToken,
 }
@@ -75,6 +80,11 @@ impl Agent {
 
     pub fn admission(&self) -> Admission {
         *lock(&self.admission)
+    }
+
+    /// The address we are reached at by a transport, for Via and Contact.
+    pub fn address(&self, _protocol: Protocol) -> SocketAddr {
+        self.local
     }
 
     /// Host and port for Warning's warn-agent.

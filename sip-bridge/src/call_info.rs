@@ -18,6 +18,8 @@ pub struct CallInfo {
     pub request_uri: String,
     /// The hop the INVITE came from; for an outgoing call, the hop it went to.
     pub source: SocketAddr,
+    /// Who the caller proved to be by digest; `None` where callers are not challenged, and for calls of ours.
+    pub authenticated: Option<String>,
     /// Every `X-…` header, and P-Asserted-Identity, Diversion, History-Info, User-to-User, Subject, in order.
     pub headers: Vec<(String, String)>,
 }

@@ -5,6 +5,7 @@ use crate::agent::{Agent, Handled, InviteId, new_tag};
 use crate::dialog::core::DialogCore;
 use crate::dialog::requests;
 use crate::dialog::table::DialogId;
+use crate::digest::server::Verdict;
 use crate::incoming::FirstInvite;
 use crate::invite_server::InviteServer;
 use crate::message::address::Address;
@@ -114,11 +115,16 @@ fn invite(
             return Err((Box::new(transaction), Reply::new(503).retry_after(retry_after)));
         }
     }
+    let user = match authenticate(agent, &transaction) {
+        Ok(user) => user,
+        Err(challenge) => return Err((Box::new(transaction), challenge)),
+    };
     let Some(pending) = agent.admit_pending() else {
         return Err((Box::new(transaction), Reply::new(503).retry_after(PENDING_WAIT)));
     };
     let id = DialogId { local_tag: new_tag(), ..id };
     let made = call_info(request, &id, source(&transaction))
+        .map(|info| CallInfo { authenticated: user, ..info })
         .and_then(|info| DialogCore::incoming(id.clone(), info, request, transaction.connection.as_ref(), pending));
     let Some((core, events)) = made else {
         // From, To or Contact cannot be read: no dialog could be kept.
@@ -143,6 +149,18 @@ fn invite(
     Ok(())
 }
 
+/// The name of the caller where callers must be known; the challenge if this one is not (RFC 3261 22.1).
+fn authenticate(agent: &Agent, transaction: &Transaction) -> Result<Option<String>, Reply> {
+    let Some(guard) = agent.guard.as_ref().filter(|guard| !guard.trusts(source(transaction).ip())) else {
+        return Ok(None);
+    };
+    let now = agent.started.elapsed().as_secs();
+    match guard.judge(&transaction.original, now) {
+        Verdict::Known(user) => Ok(Some(user)),
+        Verdict::Unknown { stale } => Err(guard.challenge(stale, now)),
+    }
+}
+
 fn source(transaction: &Transaction) -> SocketAddr {
     let remote = transaction.connection.as_ref().and_then(|c| c.get_remote_addr());
     remote.and_then(|addr| addr.get_socketaddr().ok()).unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
@@ -158,6 +176,7 @@ fn call_info(request: &Request, id: &DialogId, source: SocketAddr) -> Option<Cal
         to: to.uri.to_owned(),
         request_uri: request.uri.to_string(),
         source,
+        authenticated: None,
         headers: headers::for_application(&request.headers),
     })
 }

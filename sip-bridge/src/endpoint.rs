@@ -3,6 +3,7 @@
 
 use crate::agent::{Agent, lock};
 use crate::dialog::{DialogEnd, hang_up};
+use crate::digest::server::{DigestConfig, Guard};
 use crate::dispatch::dispatch;
 use crate::outgoing;
 use crate::transport::{Flows, Sockets};
@@ -12,7 +13,7 @@ use rsipstack::transport::TransportLayer;
 use rsipstack::{EndpointBuilder, transaction::TransactionReceiver};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -35,12 +36,14 @@ pub struct EndpointConfig {
     /// INVITEs not yet answered; more are answered 503 with Retry-After.
     pub max_pending: usize,
     pub timers: Timers,
+    /// Callers who must say who they are; `None` challenges nobody.
+    pub digest: Option<DigestConfig>,
 }
 
 impl EndpointConfig {
-    /// Listens on `listen`, with room for 1000 unanswered calls and the RFC's timers.
+    /// Listens on `listen`, with room for 1000 unanswered calls and the RFC's timers; challenges nobody.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, user_agent: "Tandem".to_owned(), max_pending: 1000, timers: Timers::default() }
+        Self { listen, user_agent: "Tandem".to_owned(), max_pending: 1000, timers: Timers::default(), digest: None }
     }
 }
 
@@ -112,6 +115,8 @@ impl Endpoint {
             max_pending: config.max_pending,
             pending: Default::default(),
             invites: Default::default(),
+            guard: config.digest.map(Guard::new),
+            started: Instant::now(),
             runtime: tokio::runtime::Handle::current(),
             stop,
         });

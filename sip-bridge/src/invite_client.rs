@@ -1,47 +1,65 @@
-//! The client side of the INVITE that makes a call: one task owns the stack's transaction, reports its
-//! answers, sends CANCEL when wished (RFC 3261 9.1, 13.2.2, 17.1.1). The stack acknowledges.
-//! Not here: building the INVITE (`outgoing`).
+//! The client side of the INVITE that makes a call: one task owns the stack's transaction, reports its answers,
+//! sends CANCEL when wished, and sends the INVITE again when it is challenged or redirected (RFC 3261 8.1.3, 9.1,
+//! 13.2.2, 17.1.1, 22.2). The stack acknowledges. Not here: building the INVITE (`outgoing`).
 
-use crate::agent::Agent;
+use crate::agent::{Agent, lock};
 use crate::dialog::core::DialogCore;
 use crate::dialog::{Dialog, DialogEnd, hang_up};
+use crate::digest::client::{Attempts, Authenticator};
 use crate::message::body::{self, Body};
-use crate::message::request;
+use crate::message::uri::stack_uri;
+use crate::message::{headers, request};
 use crate::outgoing::{Progress, Setup};
-use crate::transport::Flow;
-use crate::{CallInfo, SipError};
-use rsipstack::sip::{Method, Request, Response, SipMessage};
+use crate::redirect::Redirects;
+use crate::transport::{Flow, protocol_of};
+use crate::{CallInfo, Failure, SipError};
+use rsipstack::sip::{HasHeaders, Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 
 /// Asks the task to give up.
-pub(crate) struct Wish {
-    wanted: Arc<AtomicBool>,
-    wake: TransactionEventSender,
-    key: TransactionKey,
+pub(crate) struct Wish(Arc<Wanted>);
+
+struct Wanted {
+    cancel: AtomicBool,
+    reason: Mutex<Option<String>>,
+    /// Of the transaction that is open now.
+    wake: Mutex<(TransactionEventSender, TransactionKey)>,
 }
 
 impl Wish {
-    pub fn cancel(&self) {
-        self.wanted.store(true, Ordering::Release);
+    pub fn cancel(&self, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            lock(&self.0.reason).get_or_insert_with(|| reason.to_owned());
+        }
+        self.0.cancel.store(true, Ordering::Release);
+        let (wake, key) = &*lock(&self.0.wake);
         // Makes `receive` return, without a change of the transaction's state; an error is a call that is over.
-        let _ = self.wake.send(TransactionEvent::Terminate(self.key.clone()));
+        let _ = wake.send(TransactionEvent::Terminate(key.clone()));
     }
 }
 
-/// One INVITE of ours and its task.
+/// What an INVITE of ours may do to be answered.
+pub(crate) struct Means {
+    pub authenticator: Option<Authenticator>,
+    pub redirects: Redirects,
+}
+
+/// One call of ours and its task.
 pub(crate) struct InviteClient {
     agent: Arc<Agent>,
     transaction: Transaction,
     flow: Flow,
     info: CallInfo,
+    means: Means,
+    attempts: Attempts,
     setup: Option<Setup>,
     progress: Option<mpsc::UnboundedSender<Progress>>,
-    cancel_wanted: Arc<AtomicBool>,
+    wanted: Arc<Wanted>,
     /// Set 64*T1 after CANCEL: nobody answers the INVITE any more (RFC 3261 9.1).
     forsaken: Arc<AtomicBool>,
     cancel_sent: bool,
@@ -57,54 +75,71 @@ impl InviteClient {
         invite: Request,
         flow: Flow,
         info: CallInfo,
+        means: Means,
         setup: Setup,
         progress: mpsc::UnboundedSender<Progress>,
     ) -> Result<(Self, Wish), SipError> {
-        let key = TransactionKey::from_request(&invite, TransactionRole::Client)
-            .map_err(|error| SipError::Send { method: Method::Invite.to_string(), why: error.to_string() })?;
-        let mut transaction =
-            Transaction::new_client(key.clone(), invite, agent.stack.clone(), Some(flow.connection.clone()));
-        transaction.destination = Some(flow.destination.clone());
-        let wanted = Arc::new(AtomicBool::new(false));
-        let wish = Wish { wanted: wanted.clone(), wake: transaction.tu_sender.clone(), key };
+        let transaction = open(&agent, invite, &flow)?;
+        let wanted = Arc::new(Wanted {
+            cancel: AtomicBool::new(false),
+            reason: Mutex::default(),
+            wake: Mutex::new((transaction.tu_sender.clone(), transaction.key.clone())),
+        });
         let client = Self {
             agent,
             transaction,
             flow,
             info,
+            means,
+            attempts: Attempts::default(),
             setup: Some(setup),
             progress: Some(progress),
-            cancel_wanted: wanted,
+            wanted: wanted.clone(),
             forsaken: Arc::default(),
             cancel_sent: false,
             provisional: false,
             answered_by: None,
         };
-        Ok((client, wish))
+        Ok((client, Wish(wanted)))
     }
 
-    /// Runs until the transaction is over: for an answered call 64*T1 longer, to acknowledge repeated 200s.
+    /// Runs until the call is over: for an answered one 64*T1 longer, to acknowledge repeated 200s.
     pub async fn run(mut self) {
+        while let Some(refused) = self.attempt().await {
+            if self.try_again(&refused).await {
+                continue;
+            }
+            let given_up = self.wanted.cancel.load(Ordering::Acquire) && refused.leaves_a_way();
+            return self.fail(if given_up { Failure::new(487, "Given Up") } else { refused.failure });
+        }
+    }
+
+    /// One transaction from INVITE to its end; a refusal when it may be worth another.
+    async fn attempt(&mut self) -> Option<Refused> {
         if let Err(error) = self.transaction.send().await {
-            return self.fail(503, error.to_string());
+            return Some(Failure::new(503, error.to_string()).into());
         }
         loop {
             match self.transaction.receive().await {
-                Some(SipMessage::Response(response)) => self.response(&response),
+                Some(SipMessage::Response(response)) => {
+                    if let Some(refused) = self.response(response) {
+                        return Some(refused);
+                    }
+                }
                 Some(SipMessage::Request(_)) => {}
                 None if self.transaction.is_terminated() => break,
                 None if self.forsaken.load(Ordering::Acquire) => {
-                    self.fail(487, "No Answer After CANCEL".to_owned());
-                    break;
+                    return Some(Failure::new(487, "No Answer After CANCEL").into());
                 }
                 None => {}
             }
             self.cancel_if_wanted();
         }
-        self.fail(408, "Request Timeout".to_owned());
+        // A call that was answered, or given up on, has no setup any more.
+        self.setup.is_some().then(|| Failure::new(408, "Request Timeout").into())
     }
 
-    fn response(&mut self, response: &Response) {
+    fn response(&mut self, response: Response) -> Option<Refused> {
         let code = response.status_code.code();
         match code {
             100 => self.provisional = true,
@@ -112,19 +147,84 @@ impl InviteClient {
                 self.provisional = true;
                 self.report(Progress::Ringing(code));
             }
-            200..300 => self.success(response),
-            _ => {
-                let reason = response.wire_reason.clone();
-                self.fail(code, reason.unwrap_or_else(|| response.status_code.text().to_owned()));
+            200..300 => self.success(&response),
+            _ if self.setup.is_some() => {
+                let failure = Failure::of(&response);
+                return Some(Refused { failure, response: Some(response) });
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Opens another transaction where the refusal leaves a way: a challenge we can answer, or another place.
+    async fn try_again(&mut self, refused: &Refused) -> bool {
+        let code = refused.failure.code;
+        if self.wanted.cancel.load(Ordering::Acquire) || self.setup.is_none() {
+            return false;
+        }
+        let challenged = refused.response.as_ref().is_some_and(|response| {
+            self.means.authenticator.as_mut().is_some_and(|auth| auth.learn(response, &mut self.attempts))
+        });
+        if challenged {
+            return self.restart(None).is_ok();
+        }
+        if let (300..400, Some(response)) = (code, &refused.response) {
+            self.means.redirects.learn(response);
+        }
+        // 6xx speaks for every place (RFC 3261 21.6).
+        if code >= 600 {
+            return false;
+        }
+        while let Some(uri) = self.means.redirects.next() {
+            match self.agent.flows.to_uri(&uri).await {
+                Ok(flow) => {
+                    if !self.means.authenticator.as_mut().is_some_and(Authenticator::leave_home) {
+                        self.means.authenticator = None;
+                    }
+                    self.attempts = Attempts::default();
+                    return self.restart(Some((uri, flow))).is_ok();
+                }
+                Err(error) => tracing::debug!(call = self.info.sip_call_id, uri, %error, "redirected to nowhere"),
             }
         }
+        false
+    }
+
+    /// The INVITE again, by another way if one is given.
+    fn restart(&mut self, elsewhere: Option<(String, Flow)>) -> Result<(), SipError> {
+        let last = &self.transaction.original;
+        let cseq = headers::cseq(&last.headers).unwrap_or_default().saturating_add(1);
+        let flow = elsewhere.as_ref().map_or(&self.flow, |(_, flow)| flow).clone();
+        let protocol = protocol_of(&flow.connection);
+        let mut invite = request::again(last, cseq, protocol, self.agent.address(protocol));
+        if let Some((uri, _)) = elsewhere {
+            invite.uri = stack_uri(&uri).ok_or_else(|| SipError::BadUri(uri.clone()))?;
+            self.info.request_uri = uri;
+            if let Ok(source) = flow.destination.get_socketaddr() {
+                self.info.source = source;
+            }
+        }
+        match &mut self.means.authenticator {
+            Some(authenticator) => authenticator.sign(&mut invite),
+            None => {
+                let signed = |h: &Header| matches!(h, Header::Authorization(_) | Header::ProxyAuthorization(_));
+                invite.headers_mut().retain(|h| !signed(h));
+            }
+        }
+        self.transaction = open(&self.agent, invite, &flow)?;
+        self.flow = flow;
+        self.provisional = false;
+        *lock(&self.wanted.wake) = (self.transaction.tu_sender.clone(), self.transaction.key.clone());
+        Ok(())
     }
 
     fn success(&mut self, response: &Response) {
-        let Some((core, events)) =
-            DialogCore::outgoing(self.info.clone(), &self.transaction.original, response, &self.flow)
+        let invite = &self.transaction.original;
+        let authenticator = self.means.authenticator.clone();
+        let Some((core, events)) = DialogCore::outgoing(self.info.clone(), invite, response, &self.flow, authenticator)
         else {
-            return self.fail(502, "200 Without A Usable Contact".to_owned());
+            return self.fail(Failure::new(502, "200 Without A Usable Contact"));
         };
         match &self.answered_by {
             // A repeated 200; the stack has acknowledged it again.
@@ -152,7 +252,7 @@ impl InviteClient {
                 self.report(Progress::Answered { dialog, answer });
                 self.progress = None;
             }
-            _ => self.fail(502, "200 Without An Answer".to_owned()),
+            _ => self.fail(Failure::new(502, "200 Without An Answer")),
         }
     }
 
@@ -164,19 +264,20 @@ impl InviteClient {
     }
 
     /// The call is over; only the first reason counts.
-    fn fail(&mut self, code: u16, reason: String) {
-        self.report(Progress::Failed { code, reason });
+    fn fail(&mut self, failure: Failure) {
+        self.report(Progress::Failed(failure));
         self.progress = None;
         self.setup = None;
     }
 
     fn cancel_if_wanted(&mut self) {
-        let wanted = self.cancel_wanted.load(Ordering::Acquire);
+        let wanted = self.wanted.cancel.load(Ordering::Acquire);
         let open = self.setup.is_some() && self.provisional;
         if !wanted || !open || std::mem::replace(&mut self.cancel_sent, true) {
             return;
         }
-        let cancel = request::cancel(&self.transaction.original, &self.agent.user_agent);
+        let reason = lock(&self.wanted.reason).take();
+        let cancel = request::cancel(&self.transaction.original, reason.as_deref(), &self.agent.user_agent);
         let (agent, flow, forsaken) = (self.agent.clone(), self.flow.clone(), self.forsaken.clone());
         let (wake, key) = (self.transaction.tu_sender.clone(), self.transaction.key.clone());
         self.agent.spawn(async move {
@@ -188,4 +289,31 @@ impl InviteClient {
             let _ = wake.send(TransactionEvent::Terminate(key));
         });
     }
+}
+
+/// A refusal, with the answer it came in if there was one.
+struct Refused {
+    failure: Failure,
+    response: Option<Response>,
+}
+
+impl Refused {
+    /// Whether it asks for another try rather than saying no.
+    fn leaves_a_way(&self) -> bool {
+        matches!(self.failure.code, 300..=399 | 401 | 407)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, response: None }
+    }
+}
+
+fn open(agent: &Agent, invite: Request, flow: &Flow) -> Result<Transaction, SipError> {
+    let key = TransactionKey::from_request(&invite, TransactionRole::Client)
+        .map_err(|error| SipError::Send { method: Method::Invite.to_string(), why: error.to_string() })?;
+    let mut transaction = Transaction::new_client(key, invite, agent.stack.clone(), Some(flow.connection.clone()));
+    transaction.destination = Some(flow.destination.clone());
+    Ok(transaction)
 }

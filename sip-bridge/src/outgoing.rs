@@ -3,12 +3,14 @@
 
 use crate::agent::{Agent, lock, new_tag};
 use crate::dialog::table::DialogId;
-use crate::invite_client::{InviteClient, Wish};
+use crate::digest::client::Authenticator;
+use crate::invite_client::{InviteClient, Means, Wish};
 use crate::message::address::Address;
 use crate::message::headers::{self, plain};
 use crate::message::request::Draft;
 use crate::message::uri::{Protocol, stack_uri};
-use crate::{CallInfo, Dialog, SipError};
+use crate::redirect::Redirects;
+use crate::{CallInfo, Credentials, Dialog, Failure, SipError};
 use rsipstack::sip::{HasHeaders, Method, Request};
 use rsipstack::transaction::random_text;
 use std::collections::HashMap;
@@ -30,6 +32,25 @@ pub struct OutgoingTarget {
     pub tcp: bool,
     /// Headers added to the INVITE.
     pub headers: Vec<(String, String)>,
+    /// Answers 401 and 407, to the INVITE and in its dialog. After a redirection only if they name their realm.
+    pub credentials: Option<Credentials>,
+    /// How many other places 3xx answers may send the call to; 0 reports a 3xx as the failure it is.
+    pub max_redirects: u8,
+}
+
+impl OutgoingTarget {
+    /// Over UDP to the URI's own host, without credentials; up to 5 redirections are followed.
+    pub fn new(uri: impl Into<String>, from: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            from: from.into(),
+            via: None,
+            tcp: false,
+            headers: Vec::new(),
+            credentials: None,
+            max_redirects: 5,
+        }
+    }
 }
 
 /// A call being set up. Dropping it cancels the call, or hangs up if it is answered at that moment.
@@ -40,7 +61,6 @@ pub struct OutgoingCall {
 }
 
 /// What became of a call being set up.
-#[expect(clippy::large_enum_variant, reason = "a few per call, each moved once")]
 pub enum Progress {
     /// A provisional answer, 101 to 199.
     Ringing(u16),
@@ -50,9 +70,8 @@ pub enum Progress {
         /// The SDP of the 200.
         answer: String,
     },
-    /// Over: the final code (487 after `cancel`, 408 when nobody answered, 503 when the connection broke)
-    /// and its reason.
-    Failed { code: u16, reason: String },
+    /// Over. After redirections this is what the last place said.
+    Failed(Failure),
 }
 
 impl OutgoingCall {
@@ -60,20 +79,25 @@ impl OutgoingCall {
     pub async fn next_progress(&mut self) -> Progress {
         match self.progress.recv().await {
             Some(progress) => progress,
-            None => Progress::Failed { code: 487, reason: "The Call Is Over".to_owned() },
+            None => Progress::Failed(Failure::new(487, "The Call Is Over")),
         }
     }
 
     /// Sends CANCEL, as soon as a provisional answer allows it (RFC 3261 9.1). `Failed` follows, or `Answered`
     /// when the answer was faster.
     pub async fn cancel(&self) {
-        self.wish.cancel();
+        self.wish.cancel(None);
+    }
+
+    /// The same with the text of a Reason header (RFC 3326): why nobody waits any more.
+    pub async fn cancel_because(&self, reason: &str) {
+        self.wish.cancel(Some(reason));
     }
 }
 
 impl Drop for OutgoingCall {
     fn drop(&mut self) {
-        self.wish.cancel();
+        self.wish.cancel(None);
     }
 }
 
@@ -141,11 +165,16 @@ pub(crate) async fn call(agent: &Arc<Agent>, target: OutgoingTarget, offer: Stri
         to: target.uri.clone(),
         request_uri: target.uri,
         source: destination,
+        authenticated: None,
         headers: headers::for_application(&invite.headers),
+    };
+    let means = Means {
+        authenticator: target.credentials.map(Authenticator::new),
+        redirects: Redirects::new(&info.request_uri, target.max_redirects),
     };
     let setup = Setup::begin(agent, (call_id, tag));
     let (sender, progress) = mpsc::unbounded_channel();
-    let (client, wish) = InviteClient::new(agent.clone(), invite, flow, info.clone(), setup, sender)?;
+    let (client, wish) = InviteClient::new(agent.clone(), invite, flow, info.clone(), means, setup, sender)?;
     agent.spawn(client.run());
     Ok(OutgoingCall { info, progress, wish })
 }
@@ -182,7 +211,7 @@ fn invite(
         cseq: 1,
         routes: &[],
         protocol,
-        local: agent.local,
+        local: agent.address(protocol),
         user_agent: &agent.user_agent,
         body: Some(("application/sdp", offer.into_bytes())),
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use engine::audio::g711::Law;
 use sip_bridge::sdp::{self, Codec, Local, Negotiated};
-use sip_bridge::{BindError, Endpoint, EndpointConfig, EndpointHandle, OutgoingTarget, Progress, SipError};
+use sip_bridge::{BindError, Endpoint, EndpointConfig, EndpointHandle, Failure, OutgoingTarget, Progress, SipError};
 use thiserror::Error;
 
 use super::call::Caller;
@@ -80,11 +80,10 @@ impl Phone {
             version: 1,
         };
         let outgoing = OutgoingTarget {
-            uri: target.uri.clone(),
-            from: target.from.clone(),
             via: target.via,
             tcp: target.tcp,
             headers: target.headers.clone(),
+            ..OutgoingTarget::new(&target.uri, &target.from)
         };
         let mut call = self.signalling.call(outgoing, sdp::offer(&local)).await?;
         let answered = async {
@@ -92,7 +91,7 @@ impl Phone {
                 match call.next_progress().await {
                     Progress::Ringing(_) => {}
                     Progress::Answered { dialog, answer } => return Ok((dialog, answer)),
-                    Progress::Failed { code, reason } => return Err(DialError::Refused { code, reason }),
+                    Progress::Failed(Failure { code, reason, .. }) => return Err(DialError::Refused { code, reason }),
                 }
             }
         };

@@ -4,15 +4,16 @@
 use super::table::DialogId;
 use super::{DialogEnd, DialogEvent};
 use crate::agent::{Agent, Pending, lock};
+use crate::digest::client::{Attempts, Authenticator};
 use crate::invite_server::Responder;
 use crate::message::address::{Address, split_list};
-use crate::message::headers::{self, one_line, plain};
-use crate::message::request::{Draft, contact};
+use crate::message::headers::{self, plain, quoted};
+use crate::message::request::{Draft, again, contact};
 use crate::message::response::Reply;
 use crate::message::uri::{Hop, Protocol, stack_uri};
 use crate::transport::{Flow, is_open, protocol_of};
 use crate::{CallInfo, SipError};
-use rsipstack::sip::{HasHeaders, HeadersExt, Method, Request, Response};
+use rsipstack::sip::{HasHeaders, Header, HeadersExt, Method, Request, Response};
 use rsipstack::transport::SipConnection;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,6 +33,8 @@ pub(crate) struct DialogCore {
     local_cseq: AtomicU32,
     peer: Mutex<Peer>,
     state: Mutex<State>,
+    /// Answers challenges as those of the INVITE were answered.
+    authenticator: Mutex<Option<Authenticator>>,
     /// Set when BYE may be sent: the ACK came, or will not come (RFC 3261 15).
     settled: CancellationToken,
 }
@@ -85,6 +88,7 @@ impl DialogCore {
         invite: &Request,
         response: &Response,
         flow: &Flow,
+        authenticator: Option<Authenticator>,
     ) -> Option<(Arc<Self>, mpsc::Receiver<DialogEvent>)> {
         let local = invite.from_header().ok()?.value().trim().to_owned();
         let remote = response.to_header().ok()?.value().trim().to_owned();
@@ -106,6 +110,7 @@ impl DialogCore {
         let cseq = headers::cseq(&invite.headers)?;
         let (core, events) = Self::new(id, info, local, remote, cseq, peer, None, settled);
         lock(&core.state).answered = true;
+        *lock(&core.authenticator) = authenticator;
         Some((core, events))
     }
 
@@ -130,6 +135,7 @@ impl DialogCore {
             local_cseq: AtomicU32::new(cseq),
             peer: Mutex::new(peer),
             state: Mutex::new(state),
+            authenticator: Mutex::default(),
             settled,
         };
         (Arc::new(core), receiver)
@@ -248,10 +254,9 @@ impl DialogCore {
     pub async fn send_bye(&self, agent: &Agent, reason: Option<String>) -> Result<(), SipError> {
         // The caller may BYE before its ACK, we may not (RFC 3261 15).
         self.settled.cancelled().await;
-        let answer = match self.request(agent, Method::Bye, reason).await {
-            Ok((request, flow)) => agent.transact(request, flow).await,
-            Err(error) => Err(error),
-        };
+        // RFC 3326: Q.850 cause 16 is normal clearing; the text says which kind of normal.
+        let reason = reason.map(|text| plain("Reason", format!("Q.850;cause=16;text={}", quoted(&text))));
+        let answer = self.exchange(agent, Method::Bye, reason.into_iter().collect(), None).await;
         agent.dialogs.remove(&self.id);
         let response = answer?;
         match response.status_code.code() {
@@ -264,12 +269,56 @@ impl DialogCore {
         }
     }
 
-    /// A request in the dialog and the way it takes (RFC 3261 12.2.1.1).
-    async fn request(
+    /// Sends a request other than INVITE in the dialog and waits for its final answer. Challenges are answered.
+    pub async fn exchange(
         &self,
         agent: &Agent,
         method: Method,
-        reason: Option<String>,
+        headers: Vec<Header>,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<Response, SipError> {
+        let (mut request, flow) = self.request(agent, method, headers, body).await?;
+        let mut attempts = Attempts::default();
+        loop {
+            let response = agent.transact(request.clone(), flow.clone()).await?;
+            match self.answer_challenge(agent, &request, &response, &flow, &mut attempts) {
+                Some(signed) => request = signed,
+                None => return Ok(response),
+            }
+        }
+    }
+
+    /// The request to send instead when `response` is a challenge that can be answered (RFC 3261 22).
+    pub fn answer_challenge(
+        &self,
+        agent: &Agent,
+        request: &Request,
+        response: &Response,
+        flow: &Flow,
+        attempts: &mut Attempts,
+    ) -> Option<Request> {
+        let mut authenticator = lock(&self.authenticator);
+        let authenticator = authenticator.as_mut()?;
+        if !authenticator.learn(response, attempts) {
+            return None;
+        }
+        let protocol = protocol_of(&flow.connection);
+        let mut signed = again(request, self.next_cseq(), protocol, agent.address(protocol));
+        authenticator.sign(&mut signed);
+        Some(signed)
+    }
+
+    fn next_cseq(&self) -> u32 {
+        self.local_cseq.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// A request in the dialog and the way it takes (RFC 3261 12.2.1.1).
+    pub async fn request(
+        &self,
+        agent: &Agent,
+        method: Method,
+        headers: Vec<Header>,
+        body: Option<(&str, Vec<u8>)>,
     ) -> Result<(Request, Flow), SipError> {
         let (target, routes, connection) = {
             let peer = lock(&self.peer);
@@ -290,24 +339,25 @@ impl DialogCore {
             }
             None => agent.flows.to_uri(next_hop).await.map_err(|error| failed(error.to_string()))?,
         };
+        let protocol = protocol_of(&flow.connection);
         let mut request = Draft {
             method,
             uri: stack_uri(&request_uri).ok_or_else(|| SipError::BadUri(request_uri.clone()))?,
             from: &self.local,
             to: &self.remote,
             call_id: &self.id.call_id,
-            cseq: self.local_cseq.fetch_add(1, Ordering::AcqRel) + 1,
+            cseq: self.next_cseq(),
             routes: &routes,
-            protocol: protocol_of(&flow.connection),
-            local: agent.local,
+            protocol,
+            local: agent.address(protocol),
             user_agent: &agent.user_agent,
-            body: None,
+            body,
         }
         .build();
-        if let Some(reason) = reason {
-            // RFC 3326: Q.850 cause 16 is normal clearing; the text says which kind of normal.
-            let text = one_line(&reason).replace(['"', '\\'], "'");
-            request.headers_mut().push(plain("Reason", format!("Q.850;cause=16;text=\"{text}\"")));
+        request.headers_mut().extend(headers);
+        if let Some(authenticator) = lock(&self.authenticator).as_mut() {
+            // With the nonce that is known, to spare the round of being challenged (RFC 3261 22.2).
+            authenticator.sign(&mut request);
         }
         Ok((request, flow))
     }

@@ -1,7 +1,7 @@
 //! Building requests, inside a dialog and out (RFC 3261 8.1.1, 12.2.1.1).
 //! Not here: the dialog's state, and the way the request takes.
 
-use super::headers::{self, plain};
+use super::headers::{self, plain, quoted};
 use super::uri::Protocol;
 use rsipstack::sip::{
     CSeq, CallId, Contact, ContentLength, From, Header, MaxForwards, Method, Request, Route, To, Uri, Version, Via,
@@ -28,8 +28,7 @@ pub(crate) struct Draft<'a> {
 impl Draft<'_> {
     pub fn build(self) -> Request {
         let method = self.method;
-        let via = format!("SIP/2.0/{} {};branch=z9hG4bK{};rport", self.protocol.token(), self.local, random_text(16));
-        let mut headers = vec![Header::Via(Via::new(via)), Header::MaxForwards(MaxForwards::new("70"))];
+        let mut headers = vec![via(self.protocol, self.local), Header::MaxForwards(MaxForwards::new("70"))];
         headers.extend(self.routes.iter().map(|route| Header::Route(Route::new(format!("<{route}>")))));
         headers.extend([
             Header::From(From::new(self.from)),
@@ -55,6 +54,27 @@ impl Draft<'_> {
     }
 }
 
+/// Our Via, with a new branch (RFC 3261 8.1.1.7) and `rport` (RFC 3581).
+fn via(protocol: Protocol, local: SocketAddr) -> Header {
+    let value = format!("SIP/2.0/{} {local};branch=z9hG4bK{};rport", protocol.token(), random_text(16));
+    Header::Via(Via::new(value))
+}
+
+/// The request once more, as a new transaction: after a challenge or a redirection (RFC 3261 8.1.3.4, 22.2).
+pub(crate) fn again(request: &Request, cseq: u32, protocol: Protocol, local: SocketAddr) -> Request {
+    let mut request = request.clone();
+    let method = request.method;
+    for header in request.headers.iter_mut() {
+        match header {
+            Header::Via(_) => *header = via(protocol, local),
+            Header::CSeq(_) => *header = Header::CSeq(CSeq::new(format!("{cseq} {method}"))),
+            Header::Contact(_) => *header = Header::Contact(Contact::new(contact(local, protocol))),
+            _ => {}
+        }
+    }
+    request
+}
+
 /// Our Contact: the address we listen on, by the transport the dialog uses (RFC 3261 8.1.1.8).
 pub(crate) fn contact(local: SocketAddr, protocol: Protocol) -> String {
     match protocol {
@@ -64,7 +84,8 @@ pub(crate) fn contact(local: SocketAddr, protocol: Protocol) -> String {
 }
 
 /// CANCEL of an INVITE: same request URI, Call-ID, From, To, CSeq number, Route and top Via (RFC 3261 9.1).
-pub(crate) fn cancel(invite: &Request, user_agent: &str) -> Request {
+/// `reason` is the text of a Reason header (RFC 3326).
+pub(crate) fn cancel(invite: &Request, reason: Option<&str>, user_agent: &str) -> Request {
     let mut first_via = true;
     let mut headers: Vec<Header> = invite
         .headers
@@ -78,6 +99,9 @@ pub(crate) fn cancel(invite: &Request, user_agent: &str) -> Request {
         .collect();
     let cseq = headers::cseq(&invite.headers).unwrap_or_default();
     headers.push(Header::CSeq(CSeq::new(format!("{cseq} CANCEL"))));
+    if let Some(reason) = reason {
+        headers.push(plain("Reason", format!("SIP;cause=487;text={}", quoted(reason))));
+    }
     headers.push(plain("User-Agent", user_agent));
     headers.push(Header::ContentLength(ContentLength::new("0")));
     Request {

@@ -3,7 +3,7 @@
 
 use sip_bridge::sdp::{self, Local};
 use sip_bridge::{
-    Dialog, DialogEvent, Endpoint, EndpointConfig, EndpointHandle, IncomingCall, OutgoingCall, OutgoingTarget,
+    Dialog, DialogEvent, Endpoint, EndpointConfig, EndpointHandle, Failure, IncomingCall, OutgoingCall, OutgoingTarget,
     Progress, Timers,
 };
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,11 +42,10 @@ pub fn answer_to(call: &IncomingCall) -> String {
 
 pub fn target(callee: SocketAddr, tcp: bool) -> OutgoingTarget {
     OutgoingTarget {
-        uri: format!("sip:reception@{callee}"),
-        from: "sip:alice@example.com".to_owned(),
         via: Some(callee),
         tcp,
         headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
+        ..OutgoingTarget::new(format!("sip:reception@{callee}"), "sip:alice@example.com")
     }
 }
 
@@ -72,17 +71,22 @@ pub async fn answered(call: &mut OutgoingCall) -> (Dialog, String) {
         match soon("progress", call.next_progress()).await {
             Progress::Ringing(_) => {}
             Progress::Answered { dialog, answer } => return (dialog, answer),
-            Progress::Failed { code, reason } => panic!("not answered: {code} {reason}"),
+            Progress::Failed(failure) => panic!("not answered: {failure}"),
         }
     }
 }
 
 pub async fn failed(call: &mut OutgoingCall) -> (u16, String) {
+    let failure = failure(call).await;
+    (failure.code, failure.reason)
+}
+
+pub async fn failure(call: &mut OutgoingCall) -> Failure {
     loop {
         match soon("progress", call.next_progress()).await {
             Progress::Ringing(_) => {}
             Progress::Answered { .. } => panic!("answered"),
-            Progress::Failed { code, reason } => return (code, reason),
+            Progress::Failed(failure) => return failure,
         }
     }
 }

@@ -3,9 +3,11 @@
 
 mod bench;
 mod call_flows;
+mod challenged_calls;
 mod dialog_requests;
 mod load;
 mod malformed;
+mod outgoing_calls;
 mod raw_phone;
 mod refusals;
 mod routes;

@@ -179,7 +179,9 @@ async fn a_200_without_answer_or_contact_fails_the_call() {
         let contact = if with_contact { format!("Contact: <sip:far@{}>\r\n", far.local) } else { String::new() };
         let ok = far.response(&invite, "200 OK", &contact, "");
         far.send(&ok).await;
-        assert!(matches!(soon("failure", call.next_progress()).await, Progress::Failed { code: 502, .. }));
+        assert!(
+            matches!(soon("failure", call.next_progress()).await, Progress::Failed(failure) if failure.code == 502)
+        );
         if with_contact {
             let bye = far.receive_request("BYE").await;
             far.ok(&bye).await;
