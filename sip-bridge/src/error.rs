@@ -27,6 +27,9 @@ pub enum SipError {
     /// The message did not go out, or no answer came.
     #[error("cannot send {method}: {why}")]
     Send { method: String, why: String },
+    /// The other side took our offer and did not answer it.
+    #[error("{method} was accepted without an answer to its offer")]
+    NoAnswer { method: String },
     /// The other side said no.
     #[error("{method} was answered {code} {reason}")]
     Refused { method: String, code: u16, reason: String },

@@ -1,7 +1,7 @@
 //! A call that came in and is not answered yet: ring, accept, reject, or learn that the caller gave up
 //! (RFC 3261 13.3). Not here: what happens once it is answered (`dialog`), and who may come in (`dispatch`).
 
-use crate::agent::Agent;
+use crate::agent::{Agent, lock};
 use crate::dialog::core::DialogCore;
 use crate::dialog::{Dialog, DialogEnd, DialogEvent, hang_up};
 use crate::invite_server::{InviteObserver, Responder};
@@ -77,6 +77,7 @@ impl IncomingCall {
         // Made first: should this future be dropped while the 200 is on its way, the dialog sends BYE.
         let dialog = Dialog::new(self.agent.clone(), self.core.clone(), events);
         self.core.set_answered();
+        lock(&self.core.session).described(sdp.clone(), self.offer.take());
         let contact = self.core.contact(&self.agent);
         let response =
             self.build(Reply::new(200).header("Contact", contact).header("Accept", "application/sdp").sdp(sdp));

@@ -243,6 +243,8 @@ impl InviteClient {
             }
             None => self.answered_by = Some(core.id.remote_tag.clone()),
         }
+        let offer = String::from_utf8_lossy(&self.transaction.original.body).into_owned();
+        lock(&core.session).described(offer, None);
         self.agent.dialogs.insert(core.clone());
         self.setup = None;
         // From here on the dialog hangs up when nobody takes it.

@@ -1,21 +1,23 @@
 //! The state of one dialog: who is on the other side, how to reach them, what is open (RFC 3261 12).
-//! Not here: answering requests (`requests`) and the application's view of it (`dialog`).
+//! Not here: answering requests (`requests`), sending them (`sending`), the application's view of it (`dialog`).
 
+use super::session::Session;
 use super::table::DialogId;
+use super::turns::Turns;
 use super::{DialogEnd, DialogEvent};
+use crate::CallInfo;
 use crate::agent::{Agent, Pending, lock};
-use crate::digest::client::{Attempts, Authenticator};
+use crate::digest::client::Authenticator;
 use crate::invite_server::Responder;
 use crate::message::address::{Address, split_list};
-use crate::message::headers::{self, plain, quoted};
-use crate::message::request::{Draft, again, contact};
+use crate::message::headers;
+use crate::message::request::contact;
 use crate::message::response::Reply;
-use crate::message::uri::{Hop, Protocol, stack_uri};
-use crate::transport::{Flow, is_open, protocol_of};
-use crate::{CallInfo, SipError};
-use rsipstack::sip::{HasHeaders, Header, HeadersExt, Method, Request, Response};
+use crate::message::uri::{Protocol, stack_uri};
+use crate::transport::{Flow, protocol_of};
+use rsipstack::sip::{HasHeaders, HeadersExt, Request, Response};
 use rsipstack::transport::SipConnection;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -27,26 +29,34 @@ const EVENT_QUEUE: usize = 32;
 pub(crate) struct DialogCore {
     pub id: DialogId,
     pub info: CallInfo,
+    /// The call is ours: we chose its Call-ID, and wait longer after a glare (RFC 3261 14.1).
+    pub owns_call_id: bool,
     /// Header values with tags, ours and theirs, as they go into From and To.
-    local: String,
-    remote: String,
-    local_cseq: AtomicU32,
-    peer: Mutex<Peer>,
+    pub(super) local: String,
+    pub(super) remote: String,
+    pub(super) local_cseq: AtomicU32,
+    pub(super) peer: Mutex<Peer>,
     state: Mutex<State>,
     /// Answers challenges as those of the INVITE were answered.
-    authenticator: Mutex<Option<Authenticator>>,
-    /// Set when BYE may be sent: the ACK came, or will not come (RFC 3261 15).
-    settled: CancellationToken,
+    pub(super) authenticator: Mutex<Option<Authenticator>>,
+    /// Who may offer.
+    pub turns: Arc<Turns>,
+    /// What was offered and answered last.
+    pub session: Mutex<Session>,
+    /// Set when requests of ours may be sent: the ACK came, or will not come (RFC 3261 15).
+    pub settled: CancellationToken,
+    /// Set with the end.
+    pub ended: CancellationToken,
 }
 
 /// How to reach the other side.
-struct Peer {
+pub(super) struct Peer {
     /// Their Contact.
-    target: String,
-    routes: Vec<String>,
+    pub target: String,
+    pub routes: Vec<String>,
     cseq: Option<u32>,
     /// The TCP connection the dialog began on; reused while it stands.
-    connection: Option<SipConnection>,
+    pub connection: Option<SipConnection>,
 }
 
 struct State {
@@ -126,17 +136,23 @@ impl DialogCore {
         settled: CancellationToken,
     ) -> (Arc<Self>, mpsc::Receiver<DialogEvent>) {
         let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        // Only an INVITE that came in is counted as unanswered.
+        let owns_call_id = pending.is_none();
         let state = State { events: Some(sender), end: None, invite: None, pending, reoffer: None, answered: false };
         let core = Self {
             id,
             info,
+            owns_call_id,
             local,
             remote,
             local_cseq: AtomicU32::new(cseq),
             peer: Mutex::new(peer),
             state: Mutex::new(state),
             authenticator: Mutex::default(),
+            turns: Arc::default(),
+            session: Mutex::default(),
             settled,
+            ended: CancellationToken::new(),
         };
         (Arc::new(core), receiver)
     }
@@ -187,6 +203,7 @@ impl DialogCore {
         if let Some(reoffer) = state.reoffer.take() {
             let _ = reoffer.send(Reply::new(487));
         }
+        self.ended.cancel();
         true
     }
 
@@ -200,10 +217,10 @@ impl DialogCore {
         lock(&self.state).invite.take()
     }
 
-    /// Makes room for the answer to a re-INVITE or UPDATE; `None` while another waits for its answer.
+    /// Makes room for the answer to a re-INVITE or UPDATE, whose turn it is; `None` when the dialog is over.
     pub fn open_reoffer(&self) -> Option<oneshot::Receiver<Reply>> {
         let mut state = lock(&self.state);
-        if state.reoffer.as_ref().is_some_and(|waiting| !waiting.is_closed()) || state.end.is_some() {
+        if state.end.is_some() {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
@@ -231,10 +248,10 @@ impl DialogCore {
         }
     }
 
-    /// A re-INVITE or UPDATE moves their Contact, and over TCP the connection (RFC 3261 12.2.2).
-    pub fn refresh_target(&self, request: &Request, connection: Option<&SipConnection>) {
+    /// A re-INVITE or UPDATE, or its 2xx, moves their Contact, and over TCP the connection (RFC 3261 12.2).
+    pub fn refresh_target(&self, message: &impl HasHeaders, connection: Option<&SipConnection>) {
         let mut peer = lock(&self.peer);
-        if let Some(target) = contact_uri(request) {
+        if let Some(target) = contact_uri(message) {
             peer.target = target;
         }
         if let Some(connection) = connection.filter(|c| protocol_of(c) == Protocol::Tcp) {
@@ -242,124 +259,10 @@ impl DialogCore {
         }
     }
 
-    // === Requests of ours ===
-
     /// Our Contact, by the transport of the dialog.
     pub fn contact(&self, agent: &Agent) -> String {
         let protocol = if lock(&self.peer).connection.is_some() { Protocol::Tcp } else { Protocol::Udp };
         contact(agent.local, protocol)
-    }
-
-    /// Sends BYE and waits for its answer. The dialog is gone afterwards, whatever the answer.
-    pub async fn send_bye(&self, agent: &Agent, reason: Option<String>) -> Result<(), SipError> {
-        // The caller may BYE before its ACK, we may not (RFC 3261 15).
-        self.settled.cancelled().await;
-        // RFC 3326: Q.850 cause 16 is normal clearing; the text says which kind of normal.
-        let reason = reason.map(|text| plain("Reason", format!("Q.850;cause=16;text={}", quoted(&text))));
-        let answer = self.exchange(agent, Method::Bye, reason.into_iter().collect(), None).await;
-        agent.dialogs.remove(&self.id);
-        let response = answer?;
-        match response.status_code.code() {
-            200..300 => Ok(()),
-            code => Err(SipError::Refused {
-                method: Method::Bye.to_string(),
-                code,
-                reason: response.status_code.text().to_owned(),
-            }),
-        }
-    }
-
-    /// Sends a request other than INVITE in the dialog and waits for its final answer. Challenges are answered.
-    pub async fn exchange(
-        &self,
-        agent: &Agent,
-        method: Method,
-        headers: Vec<Header>,
-        body: Option<(&str, Vec<u8>)>,
-    ) -> Result<Response, SipError> {
-        let (mut request, flow) = self.request(agent, method, headers, body).await?;
-        let mut attempts = Attempts::default();
-        loop {
-            let response = agent.transact(request.clone(), flow.clone()).await?;
-            match self.answer_challenge(agent, &request, &response, &flow, &mut attempts) {
-                Some(signed) => request = signed,
-                None => return Ok(response),
-            }
-        }
-    }
-
-    /// The request to send instead when `response` is a challenge that can be answered (RFC 3261 22).
-    pub fn answer_challenge(
-        &self,
-        agent: &Agent,
-        request: &Request,
-        response: &Response,
-        flow: &Flow,
-        attempts: &mut Attempts,
-    ) -> Option<Request> {
-        let mut authenticator = lock(&self.authenticator);
-        let authenticator = authenticator.as_mut()?;
-        if !authenticator.learn(response, attempts) {
-            return None;
-        }
-        let protocol = protocol_of(&flow.connection);
-        let mut signed = again(request, self.next_cseq(), protocol, agent.address(protocol));
-        authenticator.sign(&mut signed);
-        Some(signed)
-    }
-
-    fn next_cseq(&self) -> u32 {
-        self.local_cseq.fetch_add(1, Ordering::AcqRel) + 1
-    }
-
-    /// A request in the dialog and the way it takes (RFC 3261 12.2.1.1).
-    pub async fn request(
-        &self,
-        agent: &Agent,
-        method: Method,
-        headers: Vec<Header>,
-        body: Option<(&str, Vec<u8>)>,
-    ) -> Result<(Request, Flow), SipError> {
-        let (target, routes, connection) = {
-            let peer = lock(&self.peer);
-            (peer.target.clone(), peer.routes.clone(), peer.connection.clone())
-        };
-        let failed = |why: String| SipError::Send { method: method.to_string(), why };
-        // A strict router wants to be the request URI, and the target last in the route (RFC 3261 12.2.1.1).
-        let strict = routes.first().is_some_and(|first| Hop::of(first).is_some_and(|hop| !hop.loose));
-        let (request_uri, routes) = match routes.split_first() {
-            Some((first, rest)) if strict => (first.clone(), rest.iter().cloned().chain([target]).collect::<Vec<_>>()),
-            _ => (target, routes),
-        };
-        let next_hop = if strict { &request_uri } else { routes.first().unwrap_or(&request_uri) };
-        let flow = match connection.filter(is_open) {
-            Some(connection) => {
-                let destination = connection.get_remote_addr().cloned().unwrap_or_default();
-                Flow { connection, destination }
-            }
-            None => agent.flows.to_uri(next_hop).await.map_err(|error| failed(error.to_string()))?,
-        };
-        let protocol = protocol_of(&flow.connection);
-        let mut request = Draft {
-            method,
-            uri: stack_uri(&request_uri).ok_or_else(|| SipError::BadUri(request_uri.clone()))?,
-            from: &self.local,
-            to: &self.remote,
-            call_id: &self.id.call_id,
-            cseq: self.next_cseq(),
-            routes: &routes,
-            protocol,
-            local: agent.address(protocol),
-            user_agent: &agent.user_agent,
-            body,
-        }
-        .build();
-        request.headers_mut().extend(headers);
-        if let Some(authenticator) = lock(&self.authenticator).as_mut() {
-            // With the nonce that is known, to spare the round of being challenged (RFC 3261 22.2).
-            authenticator.sign(&mut request);
-        }
-        Ok((request, flow))
     }
 }
 

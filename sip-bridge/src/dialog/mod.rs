@@ -2,14 +2,19 @@
 //! Not here: how calls begin (`incoming`, `outgoing`).
 
 pub(crate) mod core;
+mod modify;
 pub(crate) mod reoffer;
 pub(crate) mod requests;
+mod sending;
+mod session;
 pub(crate) mod table;
+mod turns;
 
 use self::core::DialogCore;
 use crate::agent::Agent;
 use crate::{CallInfo, SipError};
 pub use reoffer::OfferReply;
+use rsipstack::sip::Method;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,7 +26,7 @@ pub struct Dialog {
     end_told: bool,
 }
 
-/// Ends a call from elsewhere.
+/// Changes and ends a call from elsewhere.
 #[derive(Clone)]
 pub struct DialogHandle {
     agent: Arc<Agent>,
@@ -97,6 +102,46 @@ impl DialogHandle {
     pub async fn bye(&self, reason: Option<&str>) -> Result<(), SipError> {
         let sent = self.hang_up(DialogEnd::LocalBye, reason.map(str::to_owned));
         sent.await.unwrap_or_else(|_| Err(SipError::Ended("the dialog ended before".to_owned())))
+    }
+
+    /// Offers other media in a re-INVITE (RFC 3261 14.1) and returns the answer's SDP.
+    ///
+    /// Waits for its turn while another offer is under way, and offers again when ours meets one of theirs (491).
+    /// An error leaves the session as it was; 408 and 481 end the call. The exchange goes on even when this
+    /// future is dropped.
+    pub async fn reinvite(&self, offer: String) -> Result<String, SipError> {
+        self.offer(Method::Invite, offer).await
+    }
+
+    /// As [`reinvite`](Self::reinvite), by UPDATE (RFC 3311): answered at once, by sides that allow it.
+    pub async fn update(&self, offer: String) -> Result<String, SipError> {
+        self.offer(Method::Update, offer).await
+    }
+
+    /// Sends INFO (RFC 6086), such as `application/dtmf-relay`, and waits for its answer.
+    pub async fn info(&self, content_type: &str, body: Vec<u8>) -> Result<(), SipError> {
+        let (agent, core) = (self.agent.clone(), self.core.clone());
+        let content_type = content_type.to_owned();
+        let asked = async move { core.ask(&agent, Method::Info, Vec::new(), Some((&content_type, body))).await };
+        self.detached(async move { asked.await.map(drop) }).await
+    }
+
+    async fn offer(&self, method: Method, offer: String) -> Result<String, SipError> {
+        let (agent, core) = (self.agent.clone(), self.core.clone());
+        self.detached(async move { modify::offer(&agent, &core, method, offer).await }).await
+    }
+
+    /// Does something in a task of its own: a request on its way is not to be forgotten with this future.
+    async fn detached<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = Result<T, SipError>> + Send + 'static,
+    ) -> Result<T, SipError> {
+        if let Some(end) = self.core.end_cause() {
+            return Err(SipError::Ended(format!("{end:?}")));
+        }
+        let (done, result) = oneshot::channel();
+        self.agent.spawn(async move { drop(done.send(task.await)) });
+        result.await.unwrap_or_else(|_| Err(SipError::Ended("endpoint stopped".to_owned())))
     }
 
     fn hang_up(&self, cause: DialogEnd, reason: Option<String>) -> oneshot::Receiver<Result<(), SipError>> {

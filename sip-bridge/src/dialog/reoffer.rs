@@ -3,7 +3,7 @@
 
 use super::core::DialogCore;
 use crate::Rejection;
-use crate::agent::Agent;
+use crate::agent::{Agent, lock};
 use crate::message::response::Reply;
 use std::sync::Arc;
 
@@ -11,17 +11,24 @@ use std::sync::Arc;
 pub struct OfferReply {
     agent: Arc<Agent>,
     core: Arc<DialogCore>,
+    /// What is answered; `None` when we offer.
+    offer: Option<String>,
     answered: bool,
 }
 
 impl OfferReply {
-    pub(super) fn new(agent: Arc<Agent>, core: Arc<DialogCore>) -> Self {
-        Self { agent, core, answered: false }
+    pub(super) fn new(agent: Arc<Agent>, core: Arc<DialogCore>, offer: Option<String>) -> Self {
+        Self { agent, core, offer, answered: false }
     }
 
     /// 200 with our answer, or with our offer when there was none.
-    pub async fn accept(mut self, sdp: String) {
+    pub async fn accept(self, sdp: String) {
+        self.answer(sdp);
+    }
+
+    pub(super) fn answer(mut self, sdp: String) {
         self.answered = true;
+        lock(&self.core.session).described(sdp.clone(), self.offer.take());
         let contact = self.core.contact(&self.agent);
         self.core.answer_reoffer(Reply::new(200).header("Contact", contact).sdp(sdp));
     }

@@ -2,8 +2,9 @@
 //! Not here: finding the dialog (`dispatch`), requests of ours (`core`).
 
 use super::core::DialogCore;
+use super::turns::{Busy, Turn};
 use super::{DialogEnd, DialogEvent, OfferReply, hang_up};
-use crate::agent::{Agent, Handled, InviteId};
+use crate::agent::{Agent, Handled, InviteId, lock};
 use crate::invite_server::{InviteObserver, InviteServer};
 use crate::message::body::{self, Body};
 use crate::message::headers;
@@ -91,21 +92,27 @@ fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction)
     let Some(handled) = Handled::begin(agent, id) else {
         return agent.reply(transaction, Reply::new(482));
     };
-    // Not before the first INVITE is answered, and one at a time (RFC 3261 14.2).
-    let answer = if core.is_answered() { core.open_reoffer() } else { None };
-    let Some(answer) = answer else {
-        return agent.reply(transaction, Reply::new(500).retry_after(GLARE_WAIT));
+    let (turn, answer) = match turn(&core) {
+        Ok((turn, answer)) => (Arc::new(turn), answer),
+        Err(refusal) => return agent.reply(transaction, refusal),
     };
     core.refresh_target(request, transaction.connection.as_ref());
     let original = request.clone();
+    let late_offer = offer.is_none();
     let observer =
-        Reinvite { agent: agent.clone(), core: core.clone(), late_offer: offer.is_none(), _handled: handled };
+        Reinvite { agent: agent.clone(), core: core.clone(), late_offer, turn: turn.clone(), _handled: handled };
     let (server, responder) = InviteServer::new(transaction, core.id.local_tag.clone(), agent.user_agent.clone());
     agent.spawn(server.run(observer));
     let user_agent = agent.user_agent.clone();
     agent.spawn(async move {
         // The sender is dropped only when the endpoint goes.
         if let Ok(reply) = answer.await {
+            match reply.code {
+                // Our offer waits for its answer in the ACK.
+                ..300 if late_offer => {}
+                ..300 => turn.answered(),
+                _ => turn.close(),
+            }
             responder.post(reply.build(&original, None, &user_agent));
         }
     });
@@ -124,9 +131,9 @@ fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transactio
         let contact = core.contact(agent);
         return agent.reply(transaction, Reply::new(200).header("Contact", contact));
     };
-    let answer = if core.is_answered() { core.open_reoffer() } else { None };
-    let Some(answer) = answer else {
-        return agent.reply(transaction, Reply::new(500).retry_after(GLARE_WAIT));
+    let (turn, answer) = match turn(&core) {
+        Ok(turn) => turn,
+        Err(refusal) => return agent.reply(transaction, refusal),
     };
     core.refresh_target(request, transaction.connection.as_ref());
     let (user_agent, patience) = (agent.user_agent.clone(), agent.transaction_timeout());
@@ -136,6 +143,7 @@ fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transactio
             // The application took longer than the other side waits.
             _ => Reply::new(504),
         };
+        turn.close();
         let response = reply.build(&transaction.original, None, &user_agent);
         if let Err(error) = transaction.respond(response).await {
             tracing::debug!(key = %transaction.key, %error, "cannot answer UPDATE");
@@ -144,8 +152,27 @@ fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transactio
     tell_reoffer(agent, core, Some(offer));
 }
 
+/// The turn for an offer that came and where its answer will come from, or why it has to wait.
+fn turn(core: &DialogCore) -> Result<(Turn, oneshot::Receiver<Reply>), Reply> {
+    let wait = || Reply::new(500).retry_after(GLARE_WAIT);
+    // Not before the first INVITE is answered, and one at a time (RFC 3261 14.2, RFC 3311 5.2).
+    if !core.is_answered() {
+        return Err(wait());
+    }
+    let turn = core.turns.theirs().map_err(|busy| match busy {
+        Busy::Ours => Reply::new(491),
+        Busy::Theirs => wait(),
+    })?;
+    core.open_reoffer().map(|answer| (turn, answer)).ok_or_else(|| Reply::new(481))
+}
+
 fn tell_reoffer(agent: &Arc<Agent>, core: Arc<DialogCore>, offer: Option<String>) {
-    let reply = OfferReply::new(agent.clone(), core.clone());
+    let reply = OfferReply::new(agent.clone(), core.clone(), offer.clone());
+    // A refreshed session is none of the application's business (RFC 4028 7.4).
+    let unchanged = offer.as_deref().and_then(|offer| lock(&core.session).unchanged(offer));
+    if let Some(sdp) = unchanged {
+        return reply.answer(sdp);
+    }
     // An event that is not taken drops its reply, which answers 488.
     core.tell(DialogEvent::Reoffer { offer, reply });
 }
@@ -155,7 +182,14 @@ struct Reinvite {
     agent: Arc<Agent>,
     core: Arc<DialogCore>,
     late_offer: bool,
+    turn: Arc<Turn>,
     _handled: Handled,
+}
+
+impl Drop for Reinvite {
+    fn drop(&mut self) {
+        self.turn.close();
+    }
 }
 
 impl InviteObserver for Reinvite {
@@ -165,6 +199,7 @@ impl InviteObserver for Reinvite {
     }
 
     fn acknowledged(&self, ack: &Request) {
+        self.turn.close();
         if self.late_offer {
             let answer = match body::read(ack, &ack.body) {
                 Body::Sdp(sdp) => Some(sdp),

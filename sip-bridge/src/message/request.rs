@@ -36,7 +36,8 @@ impl Draft<'_> {
             Header::CallId(CallId::new(self.call_id)),
             Header::CSeq(CSeq::new(format!("{} {method}", self.cseq))),
         ]);
-        if matches!(method, Method::Invite) {
+        // Target refresh requests (RFC 3261 12.2, RFC 3311 5.1).
+        if matches!(method, Method::Invite | Method::Update) {
             headers.push(Header::Contact(Contact::new(contact(self.local, self.protocol))));
             headers.push(plain("Allow", headers::ALLOW));
             headers.push(plain("Supported", headers::SUPPORTED.join(", ")));

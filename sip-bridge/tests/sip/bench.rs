@@ -35,6 +35,13 @@ pub fn offer() -> String {
     sdp::offer(&local(30000))
 }
 
+/// An offer after the first one: on hold.
+pub fn hold() -> String {
+    let mut ours = local(30000);
+    ours.bump_version();
+    sdp::offer(&ours).replace("sendrecv", "sendonly")
+}
+
 /// An answer to what the caller offers.
 pub fn answer_to(call: &IncomingCall) -> String {
     sdp::answer(call.offer.as_deref().expect("an offer"), &local(20000)).expect("G.711").1

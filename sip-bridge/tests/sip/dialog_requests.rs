@@ -2,61 +2,15 @@
 //! Not here: BYE, which ends calls in every other file.
 
 use crate::bench::*;
-use crate::raw_phone::{Message, RawPhone};
-use sip_bridge::{Dialog, DialogEnd, DialogEvent, Endpoint, Rejection, sdp};
-
-/// A raw phone in a confirmed call with an endpoint.
-struct Talk {
-    callee: Endpoint,
-    phone: RawPhone,
-    dialog: Dialog,
-    tag: String,
-}
-
-async fn talk(tcp: bool) -> Talk {
-    let mut callee = endpoint().await;
-    let to = callee.handle().local_addr();
-    let mut phone = if tcp { RawPhone::tcp(to).await } else { RawPhone::udp(to).await };
-    phone.invite("", &offer()).await;
-    let incoming = next_call(&mut callee).await;
-    let sdp = answer_to(&incoming);
-    let mut dialog = incoming.accept(sdp).await.expect("accepted");
-    let tag = phone.receive_code(200).await.to_tag();
-    phone.ack(1, &tag, "").await;
-    assert!(matches!(next_event(&mut dialog).await, DialogEvent::Confirmed { .. }));
-    Talk { callee, phone, dialog, tag }
-}
-
-impl Talk {
-    async fn ask(&mut self, method: &str, cseq: u32, extra: &str, body: &str) {
-        let text = self.phone.request(method, cseq, &format!("{method}{cseq}"), &self.tag, extra, body);
-        self.phone.send(&text).await;
-    }
-
-    /// The answer to the request with this CSeq.
-    async fn answer(&mut self, cseq: &str) -> Message {
-        loop {
-            let message = self.phone.receive().await;
-            if message.header("CSeq") == Some(cseq) && message.code() > 100 {
-                return message;
-            }
-        }
-    }
-
-    async fn hang_up(mut self, cseq: u32) {
-        self.ask("BYE", cseq, "", "").await;
-        assert_eq!(self.answer(&format!("{cseq} BYE")).await.code(), 200);
-        assert!(matches!(next_event(&mut self.dialog).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
-        nothing_left(&[self.callee.handle()]).await;
-    }
-}
+use crate::raw_phone::RawPhone;
+use crate::talk::talk;
+use sip_bridge::{DialogEnd, DialogEvent, Rejection, sdp};
 
 #[tokio::test]
 async fn a_reinvite_is_handed_up_and_answered_with_the_same_session_and_a_new_version() {
     for tcp in [false, true] {
         let mut talk = talk(tcp).await;
-        let hold = offer().replace("sendrecv", "sendonly");
-        talk.ask("INVITE", 2, "", &hold).await;
+        talk.ask("INVITE", 2, "", &hold()).await;
         let DialogEvent::Reoffer { offer: Some(offer), reply } = next_event(&mut talk.dialog).await else {
             panic!("no reoffer");
         };
@@ -90,7 +44,7 @@ async fn a_reinvite_without_offer_is_answered_with_ours_and_its_ack_handed_up() 
 #[tokio::test]
 async fn a_reinvite_refused_or_forgotten_by_the_application_leaves_the_call_up() {
     let mut talk = talk(false).await;
-    talk.ask("INVITE", 2, "", &offer()).await;
+    talk.ask("INVITE", 2, "", &hold()).await;
     let DialogEvent::Reoffer { reply, .. } = next_event(&mut talk.dialog).await else { panic!("no reoffer") };
     let none: sdp::SdpError = sdp::answer("v=0\r\nm=audio 9 RTP/AVP 18\r\n", &local(1)).expect_err("G.729");
     reply.reject(Rejection::from(none)).await;
@@ -99,7 +53,7 @@ async fn a_reinvite_refused_or_forgotten_by_the_application_leaves_the_call_up()
     assert!(refused.header("Warning").is_some_and(|warning| warning.contains("G729")), "{refused:?}");
     talk.phone.ack_refusal(2, "INVITE2", &talk.tag.clone()).await;
 
-    talk.ask("INVITE", 3, "", &offer()).await;
+    talk.ask("INVITE", 3, "", &hold()).await;
     drop(next_event(&mut talk.dialog).await);
     assert_eq!(talk.answer("3 INVITE").await.code(), 488);
     talk.phone.ack_refusal(3, "INVITE3", &talk.tag.clone()).await;
@@ -109,11 +63,11 @@ async fn a_reinvite_refused_or_forgotten_by_the_application_leaves_the_call_up()
 #[tokio::test]
 async fn a_second_reinvite_is_told_to_wait_for_the_first() {
     let mut talk = talk(false).await;
-    talk.ask("INVITE", 2, "", &offer()).await;
+    talk.ask("INVITE", 2, "", &hold()).await;
     let DialogEvent::Reoffer { offer: Some(_), reply } = next_event(&mut talk.dialog).await else {
         panic!("no reoffer");
     };
-    talk.ask("INVITE", 3, "", &offer()).await;
+    talk.ask("INVITE", 3, "", &hold()).await;
     let busy = talk.answer("3 INVITE").await;
     assert_eq!(busy.code(), 500);
     assert!(busy.header("Retry-After").is_some());
@@ -127,7 +81,7 @@ async fn a_second_reinvite_is_told_to_wait_for_the_first() {
 #[tokio::test]
 async fn a_reinvite_whose_200_nobody_acknowledges_ends_the_call() {
     let mut talk = talk(false).await;
-    talk.ask("INVITE", 2, "", &offer()).await;
+    talk.ask("INVITE", 2, "", &hold()).await;
     let DialogEvent::Reoffer { reply, .. } = next_event(&mut talk.dialog).await else { panic!("no reoffer") };
     reply.accept(offer()).await;
     assert!(matches!(next_event(&mut talk.dialog).await, DialogEvent::Ended { cause: DialogEnd::AckTimeout }));
@@ -139,7 +93,7 @@ async fn a_reinvite_whose_200_nobody_acknowledges_ends_the_call() {
 #[tokio::test]
 async fn a_bye_during_a_reinvite_ends_both() {
     let mut talk = talk(false).await;
-    talk.ask("INVITE", 2, "", &offer()).await;
+    talk.ask("INVITE", 2, "", &hold()).await;
     let event = next_event(&mut talk.dialog).await;
     talk.ask("BYE", 3, "", "").await;
     assert_eq!(talk.answer("2 INVITE").await.code(), 487);
@@ -152,7 +106,7 @@ async fn a_bye_during_a_reinvite_ends_both() {
 #[tokio::test]
 async fn an_update_with_offer_is_handed_up_and_without_one_answered() {
     let mut talk = talk(false).await;
-    talk.ask("UPDATE", 2, "", &offer()).await;
+    talk.ask("UPDATE", 2, "", &hold()).await;
     let DialogEvent::Reoffer { offer: Some(_), reply } = next_event(&mut talk.dialog).await else {
         panic!("no reoffer");
     };
@@ -162,6 +116,25 @@ async fn an_update_with_offer_is_handed_up_and_without_one_answered() {
     assert!(ok.header("Contact").is_some());
     talk.ask("UPDATE", 3, "", "").await;
     assert_eq!(talk.answer("3 UPDATE").await.code(), 200);
+    talk.hang_up(4).await;
+}
+
+#[tokio::test]
+async fn an_offer_that_changes_nothing_is_answered_without_the_application() {
+    let mut talk = talk(false).await;
+    let mut answers = Vec::new();
+    // The first one is the INVITE's own: a refresh.
+    for (cseq, method) in [(2, "INVITE"), (3, "UPDATE")] {
+        talk.ask(method, cseq, "", &offer()).await;
+        let ok = talk.answer(&format!("{cseq} {method}")).await;
+        assert_eq!(ok.code(), 200);
+        answers.push(ok.body().to_owned());
+        if method == "INVITE" {
+            talk.phone.ack(2, &talk.tag.clone(), "").await;
+        }
+    }
+    let first = sdp::answer(&offer(), &local(20000)).expect("G.711").1;
+    assert_eq!(answers, [first.clone(), first]);
     talk.hang_up(4).await;
 }
 
