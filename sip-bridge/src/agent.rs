@@ -7,7 +7,7 @@ use crate::message::response::Reply;
 use crate::message::uri::Protocol;
 use crate::outgoing::Setups;
 use crate::transport::{Flow, Flows};
-use crate::{Admission, SipError, Timers};
+use crate::{Admission, SessionTimers, SipError, Timers};
 use rsipstack::sip::{Request, Response, SipMessage};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
@@ -26,6 +26,7 @@ pub(crate) struct Agent {
     pub local: SocketAddr,
     pub user_agent: String,
     pub timers: Timers,
+    pub session_timers: SessionTimers,
     pub dialogs: DialogTable,
     pub setups: Setups,
     pub admission: Mutex<Admission>,

@@ -3,8 +3,8 @@
 
 use crate::agent::{Agent, Handled, InviteId, new_tag};
 use crate::dialog::core::DialogCore;
-use crate::dialog::requests;
 use crate::dialog::table::DialogId;
+use crate::dialog::{refresh, requests};
 use crate::digest::server::Verdict;
 use crate::incoming::FirstInvite;
 use crate::invite_server::InviteServer;
@@ -32,12 +32,11 @@ pub(crate) fn dispatch(agent: &Arc<Agent>, transaction: Transaction, calls: &mps
     if id.local_tag.is_empty() {
         return outside_dialog(agent, id, transaction, calls);
     }
-    if let Some(core) = agent.dialogs.get(&id) {
-        return requests::handle(agent, core, transaction);
-    }
-    match agent.setups.wait_for(&id) {
-        // A call of ours whose 200 is being read at this moment.
-        Some(settled) => {
+    // What only an answered call gets has overtaken our reading of the 200.
+    let overtaking = matches!(transaction.original.method, Method::Invite | Method::Bye);
+    match (agent.dialogs.get(&id), agent.setups.wait_for(&id)) {
+        (Some(core), setup) if setup.is_none() || !overtaking => requests::handle(agent, core, transaction),
+        (_, Some(settled)) => {
             let later = agent.clone();
             let patience = agent.transaction_timeout();
             agent.spawn(async move {
@@ -48,7 +47,7 @@ pub(crate) fn dispatch(agent: &Arc<Agent>, transaction: Transaction, calls: &mps
                 }
             });
         }
-        None => agent.reply(transaction, Reply::new(481)),
+        (_, None) => agent.reply(transaction, Reply::new(481)),
     }
 }
 
@@ -119,6 +118,9 @@ fn invite(
         Ok(user) => user,
         Err(challenge) => return Err((Box::new(transaction), challenge)),
     };
+    if let Some(refusal) = refresh::refusal(agent, request) {
+        return Err((Box::new(transaction), refusal));
+    }
     let Some(pending) = agent.admit_pending() else {
         return Err((Box::new(transaction), Reply::new(503).retry_after(PENDING_WAIT)));
     };

@@ -7,7 +7,7 @@ use crate::digest::server::{DigestConfig, Guard};
 use crate::dispatch::dispatch;
 use crate::outgoing;
 use crate::transport::{Flows, Sockets};
-use crate::{Admission, BindError, IncomingCall, OutgoingCall, OutgoingTarget, SipError};
+use crate::{Admission, BindError, IncomingCall, OutgoingCall, OutgoingTarget, SessionTimers, SipError};
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transport::TransportLayer;
 use rsipstack::{EndpointBuilder, transaction::TransactionReceiver};
@@ -36,6 +36,7 @@ pub struct EndpointConfig {
     /// INVITEs not yet answered; more are answered 503 with Retry-After.
     pub max_pending: usize,
     pub timers: Timers,
+    pub session_timers: SessionTimers,
     /// Callers who must say who they are; `None` challenges nobody.
     pub digest: Option<DigestConfig>,
 }
@@ -43,7 +44,14 @@ pub struct EndpointConfig {
 impl EndpointConfig {
     /// Listens on `listen`, with room for 1000 unanswered calls and the RFC's timers; challenges nobody.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, user_agent: "Tandem".to_owned(), max_pending: 1000, timers: Timers::default(), digest: None }
+        Self {
+            listen,
+            user_agent: "Tandem".to_owned(),
+            max_pending: 1000,
+            timers: Timers::default(),
+            session_timers: SessionTimers::default(),
+            digest: None,
+        }
     }
 }
 
@@ -109,6 +117,7 @@ impl Endpoint {
             local,
             user_agent: config.user_agent,
             timers: config.timers,
+            session_timers: config.session_timers,
             dialogs: Default::default(),
             setups: Default::default(),
             admission: Default::default(),

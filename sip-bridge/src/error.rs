@@ -30,6 +30,9 @@ pub enum SipError {
     /// The other side took our offer and did not answer it.
     #[error("{method} was accepted without an answer to its offer")]
     NoAnswer { method: String },
+    /// The caller knows nothing of reliable provisional answers, and only those carry offers (RFC 3261 13.2.1).
+    #[error("the caller takes no offer before the call is answered")]
+    NotReliable,
     /// The other side said no.
     #[error("{method} was answered {code} {reason}")]
     Refused { method: String, code: u16, reason: String },

@@ -1,15 +1,17 @@
 //! A call that came in and is not answered yet: ring, accept, reject, or learn that the caller gave up
 //! (RFC 3261 13.3). Not here: what happens once it is answered (`dialog`), and who may come in (`dispatch`).
 
+mod provisional;
+
 use crate::agent::{Agent, lock};
 use crate::dialog::core::DialogCore;
-use crate::dialog::{Dialog, DialogEnd, DialogEvent, hang_up};
+use crate::dialog::{Dialog, DialogEnd, DialogEvent, hang_up, refresh};
 use crate::invite_server::{InviteObserver, Responder};
 use crate::message::body::{self, Body};
 use crate::message::response::Reply;
 use crate::{CallInfo, SipError};
 use rsipstack::sip::Request;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,8 @@ pub struct IncomingCall {
     request: Request,
     responder: Responder,
     cancelled: CancellationToken,
+    /// What `progress` sent.
+    described: OnceLock<String>,
 }
 
 /// A final answer that says no.
@@ -58,29 +62,41 @@ impl IncomingCall {
         cancelled: CancellationToken,
     ) -> Self {
         let info = core.info.clone();
-        Self { info, offer, agent, core, events: Some(events), request, responder, cancelled }
+        Self {
+            info,
+            offer,
+            agent,
+            core,
+            events: Some(events),
+            request,
+            responder,
+            cancelled,
+            described: OnceLock::new(),
+        }
     }
 
-    /// Sends 180 Ringing.
-    pub async fn ring(&self) -> Result<(), SipError> {
-        self.responder.send(self.build(Reply::new(180).header("Contact", self.core.contact(&self.agent)))).await
-    }
-
-    /// Sends 200 with our answer, or with our offer when the caller made none.
+    /// Sends 200 with our answer, or with our offer when the caller made none. What `progress` sent stands, and is
+    /// waited for if it was sent reliably.
     ///
     /// The dialog's first event is `Confirmed`, or `Ended` with `AckTimeout`. An error means the caller has
     /// given up or cannot be reached; nothing is left behind then.
     pub async fn accept(mut self, sdp: String) -> Result<Dialog, SipError> {
+        self.description_acknowledged().await?;
         let Some(events) = self.events.take() else {
             return Err(SipError::Ended("answered before".to_owned()));
         };
         // Made first: should this future be dropped while the 200 is on its way, the dialog sends BYE.
         let dialog = Dialog::new(self.agent.clone(), self.core.clone(), events);
         self.core.set_answered();
+        let described = self.described.take();
+        // An offer that has its answer is not made again.
+        let silent = described.is_some() && self.offer.is_none();
+        let sdp = described.unwrap_or(sdp);
         lock(&self.core.session).described(sdp.clone(), self.offer.take());
-        let contact = self.core.contact(&self.agent);
-        let response =
-            self.build(Reply::new(200).header("Contact", contact).header("Accept", "application/sdp").sdp(sdp));
+        let reply =
+            Reply::new(200).header("Contact", self.core.contact(&self.agent)).header("Accept", "application/sdp");
+        let reply = if silent { reply } else { reply.sdp(sdp) };
+        let response = self.build(refresh::answered(&self.agent, &self.core, &self.request.headers, reply));
         match self.responder.send(response).await {
             Ok(()) => Ok(dialog),
             Err(error) => {
@@ -97,7 +113,7 @@ impl IncomingCall {
         self.refuse(reply);
     }
 
-    /// Resolves when the caller has given up; 487 is sent already.
+    /// Resolves when the caller has given up, or never acknowledged a reliable answer; 487 or 504 is sent already.
     pub async fn cancelled(&self) {
         self.cancelled.cancelled().await;
     }

@@ -3,14 +3,16 @@
 //! 13.2.2, 17.1.1, 22.2). The stack acknowledges. Not here: building the INVITE (`outgoing`).
 
 use crate::agent::{Agent, lock};
+use crate::branches::{Branches, Made};
 use crate::dialog::core::DialogCore;
-use crate::dialog::{Dialog, DialogEnd, hang_up};
+use crate::dialog::{Dialog, DialogEnd, hang_up, refresh};
 use crate::digest::client::{Attempts, Authenticator};
 use crate::message::body::{self, Body};
 use crate::message::uri::stack_uri;
 use crate::message::{headers, request};
 use crate::outgoing::{Progress, Setup};
 use crate::redirect::Redirects;
+use crate::session_timer::min_se_of;
 use crate::transport::{Flow, protocol_of};
 use crate::{CallInfo, Failure, SipError};
 use rsipstack::sip::{HasHeaders, Header, Method, Request, Response, SipMessage};
@@ -57,6 +59,9 @@ pub(crate) struct InviteClient {
     info: CallInfo,
     means: Means,
     attempts: Attempts,
+    /// The longest Min-SE a 422 named, seconds.
+    least_session: u32,
+    branches: Branches,
     setup: Option<Setup>,
     progress: Option<mpsc::UnboundedSender<Progress>>,
     wanted: Arc<Wanted>,
@@ -86,12 +91,14 @@ impl InviteClient {
             wake: Mutex::new((transaction.tu_sender.clone(), transaction.key.clone())),
         });
         let client = Self {
+            branches: Branches::new(agent.clone()),
             agent,
             transaction,
             flow,
             info,
             means,
             attempts: Attempts::default(),
+            least_session: 0,
             setup: Some(setup),
             progress: Some(progress),
             wanted: wanted.clone(),
@@ -145,7 +152,7 @@ impl InviteClient {
             100 => self.provisional = true,
             101..200 => {
                 self.provisional = true;
-                self.report(Progress::Ringing(code));
+                self.early(&response, code);
             }
             200..300 => self.success(&response),
             _ if self.setup.is_some() => {
@@ -166,7 +173,8 @@ impl InviteClient {
         let challenged = refused.response.as_ref().is_some_and(|response| {
             self.means.authenticator.as_mut().is_some_and(|auth| auth.learn(response, &mut self.attempts))
         });
-        if challenged {
+        let longer = refused.response.as_ref().is_some_and(|response| self.too_short(response));
+        if challenged || longer {
             return self.restart(None).is_ok();
         }
         if let (300..400, Some(response)) = (code, &refused.response) {
@@ -191,6 +199,41 @@ impl InviteClient {
         false
     }
 
+    /// A provisional answer; one that was acknowledged before says nothing new.
+    fn early(&mut self, response: &Response, code: u16) {
+        let sdp = match body::read(response, &response.body) {
+            Body::Sdp(sdp) => Some(sdp),
+            _ => None,
+        };
+        if let Some(rseq) = Branches::rseq_of(response) {
+            let cseq = headers::cseq(&self.transaction.original.headers).unwrap_or_default();
+            let made = self.dialog_of(response);
+            if !self.branches.take(rseq, cseq, sdp.as_deref(), made) {
+                return;
+            }
+        }
+        self.report(match sdp {
+            Some(sdp) => Progress::Early { code, sdp },
+            None => Progress::Ringing(code),
+        });
+    }
+
+    /// 422 with a longer session in mind than the one before (RFC 4028 7.3).
+    fn too_short(&mut self, response: &Response) -> bool {
+        let least = match response.status_code.code() {
+            422 => min_se_of(&response.headers).unwrap_or_default(),
+            _ => 0,
+        };
+        let longer = least > self.least_session;
+        self.least_session = self.least_session.max(least);
+        longer
+    }
+
+    fn dialog_of(&self, response: &Response) -> Option<Made> {
+        let invite = &self.transaction.original;
+        DialogCore::outgoing(self.info.clone(), invite, response, &self.flow, self.means.authenticator.clone())
+    }
+
     /// The INVITE again, by another way if one is given.
     fn restart(&mut self, elsewhere: Option<(String, Flow)>) -> Result<(), SipError> {
         let last = &self.transaction.original;
@@ -205,6 +248,12 @@ impl InviteClient {
                 self.info.source = source;
             }
         }
+        if self.least_session > 0 {
+            let timed =
+                |h: &Header| ["Session-Expires", "Min-SE"].iter().any(|name| h.name().eq_ignore_ascii_case(name));
+            invite.headers_mut().retain(|h| !timed(h));
+            invite.headers_mut().extend(self.agent.session_timers.wish(None, self.least_session));
+        }
         match &mut self.means.authenticator {
             Some(authenticator) => authenticator.sign(&mut invite),
             None => {
@@ -214,21 +263,23 @@ impl InviteClient {
         }
         self.transaction = open(&self.agent, invite, &flow)?;
         self.flow = flow;
+        self.branches.forget();
         self.provisional = false;
         *lock(&self.wanted.wake) = (self.transaction.tu_sender.clone(), self.transaction.key.clone());
         Ok(())
     }
 
     fn success(&mut self, response: &Response) {
-        let invite = &self.transaction.original;
-        let authenticator = self.means.authenticator.clone();
-        let Some((core, events)) = DialogCore::outgoing(self.info.clone(), invite, response, &self.flow, authenticator)
-        else {
+        let Some(made) = self.dialog_of(response) else {
             return self.fail(Failure::new(502, "200 Without A Usable Contact"));
         };
+        // A repeated 200; the stack has acknowledged it again.
+        if self.answered_by.as_ref() == Some(&made.0.id.remote_tag) {
+            return;
+        }
+        let ((core, events), early) = self.branches.answered(made);
+        core.establish(response);
         match &self.answered_by {
-            // A repeated 200; the stack has acknowledged it again.
-            Some(tag) if *tag == core.id.remote_tag => return,
             // Another branch of a forked call: it is acknowledged and hung up (RFC 3261 13.2.2.4).
             Some(_) => {
                 self.agent.dialogs.insert(core.clone());
@@ -245,16 +296,22 @@ impl InviteClient {
         }
         let offer = String::from_utf8_lossy(&self.transaction.original.body).into_owned();
         lock(&core.session).described(offer, None);
+        refresh::agreed(&self.agent, &core, response);
         self.agent.dialogs.insert(core.clone());
         self.setup = None;
         // From here on the dialog hangs up when nobody takes it.
         let dialog = Dialog::new(self.agent.clone(), core, events);
-        match body::read(response, &response.body) {
-            Body::Sdp(answer) => {
+        // The first description that came reliably is the answer (RFC 3261 13.2.1).
+        let answer = early.or_else(|| match body::read(response, &response.body) {
+            Body::Sdp(answer) => Some(answer),
+            _ => None,
+        });
+        match answer {
+            Some(answer) => {
                 self.report(Progress::Answered { dialog, answer });
                 self.progress = None;
             }
-            _ => self.fail(Failure::new(502, "200 Without An Answer")),
+            None => self.fail(Failure::new(502, "200 Without An Answer")),
         }
     }
 
@@ -270,6 +327,7 @@ impl InviteClient {
         self.report(Progress::Failed(failure));
         self.progress = None;
         self.setup = None;
+        self.branches.forget();
     }
 
     fn cancel_if_wanted(&mut self) {
@@ -302,7 +360,7 @@ struct Refused {
 impl Refused {
     /// Whether it asks for another try rather than saying no.
     fn leaves_a_way(&self) -> bool {
-        matches!(self.failure.code, 300..=399 | 401 | 407)
+        matches!(self.failure.code, 300..=399 | 401 | 407 | 422)
     }
 }
 

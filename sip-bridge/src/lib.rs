@@ -3,6 +3,7 @@
 
 mod admission;
 mod agent;
+mod branches;
 mod call_info;
 mod dialog;
 mod digest;
@@ -17,6 +18,7 @@ mod message;
 mod outgoing;
 mod redirect;
 pub mod sdp;
+mod session_timer;
 mod transport;
 
 pub use admission::Admission;
@@ -29,3 +31,4 @@ pub use error::{BindError, SipError};
 pub use failure::Failure;
 pub use incoming::{IncomingCall, Rejection};
 pub use outgoing::{OutgoingCall, OutgoingTarget, Progress};
+pub use session_timer::SessionTimers;

@@ -64,10 +64,13 @@ pub struct OutgoingCall {
 pub enum Progress {
     /// A provisional answer, 101 to 199.
     Ringing(u16),
+    /// A provisional answer with a description: there may be media before the call is answered. Several may come;
+    /// each stands until the next.
+    Early { code: u16, sdp: String },
     /// Answered and acknowledged.
     Answered {
         dialog: Dialog,
-        /// The SDP of the 200.
+        /// The SDP of the 200, or of a reliable answer before it.
         answer: String,
     },
     /// Over. After redirections this is what the last place said.
@@ -216,6 +219,7 @@ fn invite(
         body: Some(("application/sdp", offer.into_bytes())),
     }
     .build();
+    request.headers_mut().extend(agent.session_timers.wish(None, 0));
     for (name, value) in &target.headers {
         request.headers_mut().push(plain(name, value.clone()));
     }

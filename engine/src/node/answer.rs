@@ -201,8 +201,10 @@ impl Answered {
         match sdp::answer(&offer, &self.local) {
             Ok((agreed, body)) => {
                 reply.accept(body).await;
-                self.shard.change(key, media_session(&agreed)).await;
-                self.agreed = Some(agreed);
+                if self.agreed.as_ref() != Some(&agreed) {
+                    self.shard.change(key, media_session(&agreed)).await;
+                    self.agreed = Some(agreed);
+                }
             }
             Err(error) => reply.reject(error.into()).await,
         }
@@ -300,7 +302,7 @@ fn cause_of(end: &DialogEnd) -> EndCause {
     match end {
         DialogEnd::RemoteBye => EndCause::CallerHungUp,
         DialogEnd::LocalBye => EndCause::AgentHungUp,
-        DialogEnd::AckTimeout | DialogEnd::Failed(_) => EndCause::SignallingFailed,
+        DialogEnd::AckTimeout | DialogEnd::SessionExpired | DialogEnd::Failed(_) => EndCause::SignallingFailed,
     }
 }
 

@@ -89,7 +89,7 @@ impl Phone {
         let answered = async {
             loop {
                 match call.next_progress().await {
-                    Progress::Ringing(_) => {}
+                    Progress::Ringing(_) | Progress::Early { .. } => {}
                     Progress::Answered { dialog, answer } => return Ok((dialog, answer)),
                     Progress::Failed(Failure { code, reason, .. }) => return Err(DialError::Refused { code, reason }),
                 }

@@ -1,6 +1,8 @@
 //! The state of one dialog: who is on the other side, how to reach them, what is open (RFC 3261 12).
 //! Not here: answering requests (`requests`), sending them (`sending`), the application's view of it (`dialog`).
 
+use super::refresh::Lifetime;
+use super::reliable::Reliable;
 use super::session::Session;
 use super::table::DialogId;
 use super::turns::Turns;
@@ -43,6 +45,10 @@ pub(crate) struct DialogCore {
     pub turns: Arc<Turns>,
     /// What was offered and answered last.
     pub session: Mutex<Session>,
+    pub lifetime: Mutex<Lifetime>,
+    pub reliable: Reliable,
+    /// Set when the INVITE has its final answer, yes or no.
+    pub answered: CancellationToken,
     /// Set when requests of ours may be sent: the ACK came, or will not come (RFC 3261 15).
     pub settled: CancellationToken,
     /// Set with the end.
@@ -55,6 +61,8 @@ pub(super) struct Peer {
     pub target: String,
     pub routes: Vec<String>,
     cseq: Option<u32>,
+    /// Their Allow.
+    allow: Option<String>,
     /// The TCP connection the dialog began on; reused while it stands.
     pub connection: Option<SipConnection>,
 }
@@ -68,7 +76,6 @@ struct State {
     pending: Option<Pending>,
     /// Where the answer to a re-INVITE or UPDATE goes.
     reoffer: Option<oneshot::Sender<Reply>>,
-    answered: bool,
 }
 
 impl DialogCore {
@@ -86,13 +93,14 @@ impl DialogCore {
             target: contact_uri(request)?,
             routes: record_route(request),
             cseq: headers::cseq(&request.headers),
+            allow: headers::value(&request.headers, "Allow"),
             connection: connection.filter(|c| protocol_of(c) == Protocol::Tcp).cloned(),
         };
         let settled = CancellationToken::new();
         Some(Self::new(id, info, local, remote, 0, peer, Some(pending), settled))
     }
 
-    /// Our side of an INVITE we sent, from its 2xx (RFC 3261 12.1.2). The stack has acknowledged it.
+    /// Our side of an INVITE we sent, from an answer to it (RFC 3261 12.1.2); an early dialog until `establish`.
     pub fn outgoing(
         info: CallInfo,
         invite: &Request,
@@ -107,19 +115,17 @@ impl DialogCore {
             local_tag: Address::parse(&local)?.tag()?.to_owned(),
             remote_tag: Address::parse(&remote)?.tag().unwrap_or_default().to_owned(),
         };
-        let mut routes = record_route(response);
-        routes.reverse();
+        let routes = record_route(response).into_iter().rev().collect();
         let peer = Peer {
             target: contact_uri(response)?,
             routes,
             cseq: None,
+            allow: headers::value(response.headers(), "Allow"),
             connection: Some(&flow.connection).filter(|c| protocol_of(c) == Protocol::Tcp).cloned(),
         };
         let settled = CancellationToken::new();
-        settled.cancel();
         let cseq = headers::cseq(&invite.headers)?;
         let (core, events) = Self::new(id, info, local, remote, cseq, peer, None, settled);
-        lock(&core.state).answered = true;
         *lock(&core.authenticator) = authenticator;
         Some((core, events))
     }
@@ -138,7 +144,7 @@ impl DialogCore {
         let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
         // Only an INVITE that came in is counted as unanswered.
         let owns_call_id = pending.is_none();
-        let state = State { events: Some(sender), end: None, invite: None, pending, reoffer: None, answered: false };
+        let state = State { events: Some(sender), end: None, invite: None, pending, reoffer: None };
         let core = Self {
             id,
             info,
@@ -151,6 +157,9 @@ impl DialogCore {
             authenticator: Mutex::default(),
             turns: Arc::default(),
             session: Mutex::default(),
+            lifetime: Mutex::default(),
+            reliable: Reliable::default(),
+            answered: CancellationToken::new(),
             settled,
             ended: CancellationToken::new(),
         };
@@ -166,13 +175,20 @@ impl DialogCore {
 
     /// The INVITE has its final answer, yes or no.
     pub fn set_answered(&self) {
-        let mut state = lock(&self.state);
-        state.answered = true;
-        state.pending = None;
+        self.answered.cancel();
+        lock(&self.state).pending = None;
     }
 
     pub fn is_answered(&self) -> bool {
-        lock(&self.state).answered
+        self.answered.is_cancelled()
+    }
+
+    /// A 2xx to our INVITE came, and the stack has acknowledged it. It fixes the route (RFC 3261 13.2.2.4).
+    pub fn establish(&self, response: &Response) {
+        self.refresh_target(response, None);
+        lock(&self.peer).routes = record_route(response).into_iter().rev().collect();
+        self.set_answered();
+        self.settled.cancel();
     }
 
     /// The ACK of the first INVITE came.
@@ -254,9 +270,24 @@ impl DialogCore {
         if let Some(target) = contact_uri(message) {
             peer.target = target;
         }
+        if let Some(allow) = headers::value(message.headers(), "Allow") {
+            peer.allow = Some(allow);
+        }
         if let Some(connection) = connection.filter(|c| protocol_of(c) == Protocol::Tcp) {
             peer.connection = Some(connection.clone());
         }
+    }
+
+    /// Whether the other side says that it takes such requests.
+    pub fn peer_allows(&self, method: &str) -> bool {
+        let peer = lock(&self.peer);
+        let mut allowed = peer.allow.iter().flat_map(|allow| allow.split(','));
+        allowed.any(|one| one.trim() == method)
+    }
+
+    /// It said so and does not.
+    pub fn peer_allows_nothing(&self) {
+        lock(&self.peer).allow = None;
     }
 
     /// Our Contact, by the transport of the dialog.

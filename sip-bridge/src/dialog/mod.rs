@@ -3,6 +3,8 @@
 
 pub(crate) mod core;
 mod modify;
+pub(crate) mod refresh;
+pub(crate) mod reliable;
 pub(crate) mod reoffer;
 pub(crate) mod requests;
 mod sending;
@@ -37,7 +39,7 @@ pub struct DialogHandle {
 #[derive(Debug)]
 pub enum DialogEvent {
     /// The ACK came. `answer` is its SDP, when our 200 (to the INVITE or to a re-INVITE) carried the offer;
-    /// empty in a late-offer call means the caller never answered our offer.
+    /// empty in a late-offer call means the caller never answered our offer, unless `progress` had the answer.
     Confirmed { answer: Option<String> },
     /// A re-INVITE or UPDATE wants other media; `offer` is `None` when it asks us for an offer.
     Reoffer { offer: Option<String>, reply: OfferReply },
@@ -54,6 +56,8 @@ pub enum DialogEnd {
     LocalBye,
     /// Nobody acknowledged our 200 for 64*T1; BYE is sent.
     AckTimeout,
+    /// The session timer ran out without a refresh (RFC 4028 10); BYE is sent.
+    SessionExpired,
     /// Anything else, in words.
     Failed(String),
 }

@@ -2,13 +2,15 @@
 //! RFC 3311 5.1). Not here: offers that come in (`requests`), the way a request takes (`sending`).
 
 use super::core::DialogCore;
+use super::refresh;
 use crate::SipError;
 use crate::agent::{Agent, lock};
 use crate::digest::client::Attempts;
 use crate::message::body::{self, Body};
 use crate::message::request;
+use crate::session_timer::min_se_of;
 use crate::transport::Flow;
-use rsipstack::sip::{Method, Request, Response, SipMessage};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::transaction::TransactionEvent;
@@ -24,6 +26,15 @@ const ATTEMPTS: usize = 6;
 /// Timer C (RFC 3261 16.6).
 const PATIENCE: u32 = 6;
 
+/// What a re-INVITE or UPDATE of ours says about the media.
+pub(super) enum Change {
+    Offer(String),
+    /// The description that is in force already.
+    Same(String),
+    /// Nothing: an UPDATE that only refreshes.
+    Nothing,
+}
+
 /// Sends `offer` and returns the answer's SDP.
 pub(super) async fn offer(
     agent: &Arc<Agent>,
@@ -31,38 +42,67 @@ pub(super) async fn offer(
     method: Method,
     offer: String,
 ) -> Result<String, SipError> {
-    let response = exchange(agent, core, method, &offer).await?;
+    let change = Change::Offer(offer);
+    let response = exchange(agent, core, method, &change).await?;
     let Body::Sdp(answer) = body::read(&response, &response.body) else {
         return Err(SipError::NoAnswer { method: method.to_string() });
     };
-    lock(&core.session).described(offer, None);
+    if let Change::Offer(offer) = change {
+        lock(&core.session).described(offer, None);
+    }
     Ok(answer)
 }
 
 /// Sends a re-INVITE or UPDATE in its turn, again after a glare, until the dialog's end at the latest.
-async fn exchange(
+pub(super) async fn exchange(
     agent: &Arc<Agent>,
     core: &Arc<DialogCore>,
     method: Method,
-    offer: &str,
+    change: &Change,
 ) -> Result<Response, SipError> {
     let made = async {
         core.settled.cancelled().await;
-        for _ in 1..ATTEMPTS {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
             let turn = core.turns.ours().await;
-            match attempt(agent, core, method, offer).await {
-                Err(SipError::Refused { code: 491, .. }) => {}
-                answer => return answer,
+            let answer = attempt(agent, core, method, change).await;
+            let again = if attempts < ATTEMPTS {
+                answer.as_ref().ok().and_then(|answer| again(agent, core, answer))
+            } else {
+                None
+            };
+            if let Some(wait) = again {
+                drop(turn);
+                tokio::time::sleep(wait).await;
+                continue;
             }
-            drop(turn);
-            tokio::time::sleep(glare_wait(agent, core)).await;
+            let answer = core.heed(agent, method, answer);
+            if let Ok(response) = &answer {
+                core.refresh_target(response, None);
+                refresh::agreed(agent, core, response);
+            }
+            return answer;
         }
-        let _turn = core.turns.ours().await;
-        attempt(agent, core, method, offer).await
     };
     tokio::select! {
         answer = made => answer,
         () = core.ended.cancelled() => Err(SipError::Ended(format!("during {method}"))),
+    }
+}
+
+/// When to ask again after an answer that wants it: 491, or 422 with a longer session in mind (RFC 4028 7.3).
+fn again(agent: &Agent, core: &DialogCore, answer: &Response) -> Option<Duration> {
+    match answer.status_code.code() {
+        491 => Some(glare_wait(agent, core)),
+        422 => {
+            let least = min_se_of(&answer.headers)?;
+            let mut lifetime = lock(&core.lifetime);
+            let longer = least > lifetime.least;
+            lifetime.least = lifetime.least.max(least);
+            longer.then_some(Duration::ZERO)
+        }
+        _ => None,
     }
 }
 
@@ -74,27 +114,31 @@ fn glare_wait(agent: &Agent, core: &DialogCore) -> Duration {
     agent.timers.t1 * units / 50
 }
 
-async fn attempt(
-    agent: &Arc<Agent>,
-    core: &Arc<DialogCore>,
-    method: Method,
-    offer: &str,
-) -> Result<Response, SipError> {
-    let body = Some(("application/sdp", offer.as_bytes().to_vec()));
-    let response = match method {
-        Method::Invite => {
-            let answer = invite(agent, core, body).await;
-            core.heed(agent, method, answer)?
-        }
-        _ => core.ask(agent, method, Vec::new(), body).await?,
+async fn attempt(agent: &Arc<Agent>, core: &DialogCore, method: Method, change: &Change) -> Result<Response, SipError> {
+    let headers = {
+        let lifetime = lock(&core.lifetime);
+        let agreed = lifetime.seen_from_us();
+        // Without a word of it the timer would end (RFC 4028 7.4).
+        agreed.map(|agreed| agent.session_timers.wish(Some(agreed), lifetime.least)).unwrap_or_default()
     };
-    core.refresh_target(&response, None);
-    Ok(response)
+    let body = match change {
+        Change::Offer(sdp) | Change::Same(sdp) => Some(("application/sdp", sdp.as_bytes().to_vec())),
+        Change::Nothing => None,
+    };
+    match method {
+        Method::Invite => invite(agent, core, headers, body).await,
+        _ => core.exchange(agent, method, headers, body).await,
+    }
 }
 
 /// Sends a re-INVITE and waits for its final response. Challenges are answered.
-async fn invite(agent: &Arc<Agent>, core: &DialogCore, body: Option<(&str, Vec<u8>)>) -> Result<Response, SipError> {
-    let (mut request, flow) = core.request(agent, Method::Invite, Vec::new(), body).await?;
+async fn invite(
+    agent: &Arc<Agent>,
+    core: &DialogCore,
+    headers: Vec<Header>,
+    body: Option<(&str, Vec<u8>)>,
+) -> Result<Response, SipError> {
+    let (mut request, flow) = core.request(agent, Method::Invite, headers, body).await?;
     let mut attempts = Attempts::default();
     loop {
         let response = transact(agent, request.clone(), &flow).await?;

@@ -2,6 +2,8 @@
 //! Not here: finding the dialog (`dispatch`), requests of ours (`core`).
 
 use super::core::DialogCore;
+use super::refresh;
+use super::reliable::Acknowledged;
 use super::turns::{Busy, Turn};
 use super::{DialogEnd, DialogEvent, OfferReply, hang_up};
 use crate::agent::{Agent, Handled, InviteId, lock};
@@ -30,14 +32,18 @@ pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Tra
     if !unsupported.is_empty() && request.method != Method::Bye {
         return agent.reply(transaction, Reply::bad_extension(&unsupported));
     }
+    if matches!(request.method, Method::Invite | Method::Update)
+        && let Some(refusal) = refresh::refusal(agent, request)
+    {
+        return agent.reply(transaction, refusal);
+    }
     match request.method {
         Method::Bye => bye(agent, &core, transaction),
         Method::Invite => reinvite(agent, core, transaction),
         Method::Update => update(agent, core, transaction),
         Method::Info => info(agent, &core, transaction),
         Method::Options => agent.reply(transaction, Reply::new(200).header("Accept", "application/sdp")),
-        // Nothing here sends reliable provisional responses (RFC 3262 3).
-        Method::PRack => agent.reply(transaction, Reply::new(481)),
+        Method::PRack => prack(agent, &core, transaction),
         _ => agent.reply(transaction, Reply::method_not_allowed()),
     }
 }
@@ -65,6 +71,23 @@ fn info(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
     let content_type = headers::value(&request.headers, "Content-Type").unwrap_or_default();
     let told = core.tell(DialogEvent::Info { content_type, body: request.body.clone() });
     let reply = if told { Reply::new(200) } else { Reply::new(503).retry_after(GLARE_WAIT) };
+    agent.reply(transaction, reply);
+}
+
+/// PRACK of a provisional answer of ours (RFC 3262 3). An offer in it is refused: it is acknowledged all the same.
+fn prack(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
+    let request = &transaction.original;
+    let description = match offer_of(request) {
+        Ok(description) => description,
+        Err(refusal) => return agent.reply(transaction, refusal),
+    };
+    let rack = headers::value(&request.headers, "RAck").unwrap_or_default();
+    let reply = match core.reliable.acknowledge(&rack, description.clone()) {
+        None => Reply::new(481),
+        Some(Acknowledged::AnswerExpected) => Reply::new(200),
+        Some(Acknowledged::Plain) if description.is_none() => Reply::new(200),
+        Some(Acknowledged::Plain) => Reply::new(488),
+    };
     agent.reply(transaction, reply);
 }
 
@@ -103,17 +126,24 @@ fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction)
         Reinvite { agent: agent.clone(), core: core.clone(), late_offer, turn: turn.clone(), _handled: handled };
     let (server, responder) = InviteServer::new(transaction, core.id.local_tag.clone(), agent.user_agent.clone());
     agent.spawn(server.run(observer));
-    let user_agent = agent.user_agent.clone();
+    let (sender, core_of_answer) = (agent.clone(), core.clone());
     agent.spawn(async move {
         // The sender is dropped only when the endpoint goes.
         if let Ok(reply) = answer.await {
-            match reply.code {
-                // Our offer waits for its answer in the ACK.
-                ..300 if late_offer => {}
-                ..300 => turn.answered(),
-                _ => turn.close(),
-            }
-            responder.post(reply.build(&original, None, &user_agent));
+            let reply = match reply.code {
+                ..300 => {
+                    if !late_offer {
+                        // Else our offer waits for its answer in the ACK.
+                        turn.answered();
+                    }
+                    refresh::answered(&sender, &core_of_answer, &original.headers, reply)
+                }
+                _ => {
+                    turn.close();
+                    reply
+                }
+            };
+            responder.post(reply.build(&original, None, &sender.user_agent));
         }
     });
     tell_reoffer(agent, core, offer);
@@ -128,15 +158,16 @@ fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transactio
     let Some(offer) = offer else {
         // Only a new Contact, or a sign of life.
         core.refresh_target(request, transaction.connection.as_ref());
-        let contact = core.contact(agent);
-        return agent.reply(transaction, Reply::new(200).header("Contact", contact));
+        let reply = Reply::new(200).header("Contact", core.contact(agent));
+        let reply = if core.is_answered() { refresh::answered(agent, &core, &request.headers, reply) } else { reply };
+        return agent.reply(transaction, reply);
     };
     let (turn, answer) = match turn(&core) {
         Ok(turn) => turn,
         Err(refusal) => return agent.reply(transaction, refusal),
     };
     core.refresh_target(request, transaction.connection.as_ref());
-    let (user_agent, patience) = (agent.user_agent.clone(), agent.transaction_timeout());
+    let (sender, core_of_answer, patience) = (agent.clone(), core.clone(), agent.transaction_timeout());
     agent.spawn(async move {
         let reply = match tokio::time::timeout(patience, answer).await {
             Ok(Ok(reply)) => reply,
@@ -144,7 +175,11 @@ fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transactio
             _ => Reply::new(504),
         };
         turn.close();
-        let response = reply.build(&transaction.original, None, &user_agent);
+        let reply = match reply.code {
+            ..300 => refresh::answered(&sender, &core_of_answer, &transaction.original.headers, reply),
+            _ => reply,
+        };
+        let response = reply.build(&transaction.original, None, &sender.user_agent);
         if let Err(error) = transaction.respond(response).await {
             tracing::debug!(key = %transaction.key, %error, "cannot answer UPDATE");
         }

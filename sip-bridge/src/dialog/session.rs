@@ -17,6 +17,11 @@ impl Session {
         self.offer = offer;
     }
 
+    /// Our description, as it was sent last.
+    pub fn local(&self) -> Option<String> {
+        self.local.clone()
+    }
+
     /// Our answer to an offer that changes nothing.
     pub fn unchanged(&self, offer: &str) -> Option<String> {
         if self.offer.as_deref() == Some(offer) { self.local.clone() } else { None }

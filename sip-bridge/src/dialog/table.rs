@@ -46,8 +46,9 @@ impl DialogTable {
         lock(&self.dialogs).remove(id);
     }
 
+    /// Those of calls that came in, and of calls of ours that are answered.
     pub fn len(&self) -> usize {
-        lock(&self.dialogs).len()
+        lock(&self.dialogs).values().filter(|core| core.is_answered() || !core.owns_call_id).count()
     }
 
     pub fn all(&self) -> Vec<Arc<DialogCore>> {

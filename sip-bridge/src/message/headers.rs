@@ -4,10 +4,10 @@
 use rsipstack::sip::{Header, Headers};
 
 /// Methods answered with more than an error, for Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 
-/// Option tags understood. None yet: an empty Supported says so (RFC 3261 20.37).
-pub(crate) const SUPPORTED: &[&str] = &[];
+/// Option tags understood (RFC 3261 20.37): reliable provisional answers, session timers.
+pub(crate) const SUPPORTED: &[&str] = &["100rel", "timer"];
 
 /// The first value of a header.
 pub(crate) fn value(headers: &Headers, name: &str) -> Option<String> {
@@ -22,6 +22,11 @@ pub(crate) fn values<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<I
 /// The sequence number of the CSeq header.
 pub(crate) fn cseq(headers: &Headers) -> Option<u32> {
     value(headers, "CSeq")?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Whether a list of option tags, such as Supported, has one.
+pub(crate) fn has_option(headers: &Headers, name: &str, option: &str) -> bool {
+    values(headers, name).flat_map(|value| value.split(',')).any(|tag| tag.trim().eq_ignore_ascii_case(option))
 }
 
 /// Option tags of Require that nobody here understands (RFC 3261 8.2.2.3).

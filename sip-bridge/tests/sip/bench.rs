@@ -76,7 +76,7 @@ pub async fn next_event(dialog: &mut Dialog) -> DialogEvent {
 pub async fn answered(call: &mut OutgoingCall) -> (Dialog, String) {
     loop {
         match soon("progress", call.next_progress()).await {
-            Progress::Ringing(_) => {}
+            Progress::Ringing(_) | Progress::Early { .. } => {}
             Progress::Answered { dialog, answer } => return (dialog, answer),
             Progress::Failed(failure) => panic!("not answered: {failure}"),
         }
@@ -91,7 +91,7 @@ pub async fn failed(call: &mut OutgoingCall) -> (u16, String) {
 pub async fn failure(call: &mut OutgoingCall) -> Failure {
     loop {
         match soon("progress", call.next_progress()).await {
-            Progress::Ringing(_) => {}
+            Progress::Ringing(_) | Progress::Early { .. } => {}
             Progress::Answered { .. } => panic!("answered"),
             Progress::Failed(failure) => return failure,
         }

@@ -28,6 +28,41 @@ async fn a_reinvite_is_handed_up_and_answered_with_the_same_session_and_a_new_ve
 }
 
 #[tokio::test]
+async fn every_way_to_hold_and_resume_is_answered_by_reinvite_and_update() {
+    let mut talk = talk(false).await;
+    let ways = [
+        ("a=sendonly", "127.0.0.1", sdp::Direction::RecvOnly),
+        ("a=sendrecv", "127.0.0.1", sdp::Direction::SendRecv),
+        ("a=inactive", "127.0.0.1", sdp::Direction::Inactive),
+        ("a=recvonly", "127.0.0.1", sdp::Direction::SendOnly),
+        ("a=sendrecv", "0.0.0.0", sdp::Direction::RecvOnly),
+        ("a=sendrecv", "127.0.0.1", sdp::Direction::SendRecv),
+    ];
+    let mut ours = local(20000);
+    for (round, (direction, address, ours_then)) in (0_u32..).zip(ways) {
+        let mut theirs = local(30000);
+        theirs.version = u64::from(round) + 2;
+        let c = format!("c=IN IP4 {address}");
+        let body = sdp::offer(&theirs).replace("a=sendrecv", direction).replace("c=IN IP4 127.0.0.1", &c);
+        let method = if round % 2 == 0 { "INVITE" } else { "UPDATE" };
+        let cseq = round + 2;
+        talk.ask(method, cseq, "", &body).await;
+        let DialogEvent::Reoffer { offer: Some(offer), reply } = next_event(&mut talk.dialog).await else {
+            panic!("no reoffer");
+        };
+        ours.bump_version();
+        let (agreed, answer) = sdp::answer(&offer, &ours).expect("G.711");
+        assert_eq!(agreed.direction, ours_then, "{direction} {address}");
+        reply.accept(answer.clone()).await;
+        assert_eq!(talk.answer(&format!("{cseq} {method}")).await.body(), answer);
+        if method == "INVITE" {
+            talk.phone.ack(cseq, &talk.tag.clone(), "").await;
+        }
+    }
+    talk.hang_up(20).await;
+}
+
+#[tokio::test]
 async fn a_reinvite_without_offer_is_answered_with_ours_and_its_ack_handed_up() {
     let mut talk = talk(false).await;
     talk.ask("INVITE", 2, "", "").await;

@@ -22,8 +22,8 @@ async fn refused(callee: &Endpoint, extra: &str, body: &str) -> crate::raw_phone
 #[tokio::test]
 async fn an_unsupported_require_is_answered_420_and_named() {
     let callee = endpoint().await;
-    let answer = refused(&callee, "Require: 100rel\r\n", &offer()).await;
-    assert_eq!((answer.code(), answer.header("Unsupported")), (420, Some("100rel")));
+    let answer = refused(&callee, "Require: 100rel, precondition\r\n", &offer()).await;
+    assert_eq!((answer.code(), answer.header("Unsupported")), (420, Some("precondition")));
     let answer = refused(&callee, "Require: foo , bar\r\n", &offer()).await;
     assert_eq!((answer.code(), answer.header("Unsupported")), (420, Some("foo, bar")));
     nothing_left(&[callee.handle()]).await;
@@ -118,7 +118,7 @@ async fn options_tells_what_is_spoken_over_udp_and_tcp() {
         let answer = phone.receive().await;
         assert_eq!(answer.code(), 200);
         assert_eq!(answer.header("Accept"), Some("application/sdp"));
-        assert_eq!(answer.header("Supported"), Some(""));
+        assert_eq!(answer.header("Supported"), Some("100rel, timer"));
         assert_eq!(answer.header("User-Agent"), Some("tandem-test"));
         assert!(answer.header("Allow").is_some_and(|allow| allow.contains("INVITE")));
     }
