@@ -101,6 +101,10 @@ fn invite(
     let Some(handled) = Handled::begin(agent, merge) else {
         return Err((Box::new(transaction), Reply::new(482)));
     };
+    if !headers::accepts_sdp(&request.headers) {
+        // A 200 would have to carry a body of a kind we cannot write (RFC 3261 21.4.7).
+        return Err((Box::new(transaction), Reply::new(406).header("Accept", "application/sdp")));
+    }
     let offer = match body::read(request, &request.body) {
         Body::Empty => None,
         Body::Sdp(sdp) => Some(sdp),

@@ -39,6 +39,16 @@ pub(crate) fn unsupported_options(headers: &Headers) -> Vec<String> {
         .collect()
 }
 
+/// Whether SDP may be answered: Accept names it, or nothing at all (RFC 3261 20.1).
+pub(crate) fn accepts_sdp(headers: &Headers) -> bool {
+    let mut named = values(headers, "Accept").flat_map(|value| value.split(',')).peekable();
+    named.peek().is_none()
+        || named.any(|range| {
+            let media_type = range.split(';').next().unwrap_or_default().trim();
+            ["application/sdp", "application/*", "*/*"].iter().any(|known| media_type.eq_ignore_ascii_case(known))
+        })
+}
+
 /// Headers an application may want to see: who called really, over which diversions, and private ones.
 pub(crate) fn for_application(headers: &Headers) -> Vec<(String, String)> {
     const NAMES: [&str; 9] = [

@@ -1,7 +1,9 @@
 //! The ways messages travel: the UDP socket, TCP connections, and which one a request takes (RFC 3261 18).
 //! Not here: what the messages mean; the stack's transactions do the retransmitting.
 
+mod framing;
 mod gate;
+mod stream;
 mod tcp;
 mod udp;
 
@@ -16,12 +18,7 @@ use rsipstack::transport::{SipAddr, SipConnection};
 use socket2::{Domain, Socket, Type};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// A TCP connection that carries nothing for this long is closed. Longer than any call without signalling,
-/// short enough that vanished peers do not pile up.
-const TCP_IDLE: Duration = Duration::from_secs(2 * 3600);
 
 /// Socket buffer asked for: a burst of a few hundred calls fits.
 const UDP_BUFFER_BYTES: usize = 4 << 20;
@@ -99,14 +96,14 @@ impl Flows {
         stop: &CancellationToken,
     ) -> Result<Self, BindError> {
         let local = sockets.local;
-        stack.transport_layer.set_stream_idle_timeout(TCP_IDLE);
         let socket = Arc::new(udp::GatedSocket::new(sockets.udp, local, user_agent));
         let udp = UdpConnection::from_socket(socket, Some(local), Some(stop.child_token())).await.map_err(|error| {
             BindError { transport: "UDP", listen: local, source: std::io::Error::other(error.to_string()) }
         })?;
         stack.transport_layer.add_transport(SipConnection::Udp(udp.clone()));
-        tokio::spawn(tcp::accept(sockets.tcp, local, stack.clone(), stop.clone()));
-        Ok(Self { udp, tcp: tcp::Dialler::new(local, stack.clone(), stop.clone()) })
+        let streams = stream::Streams { stack: stack.clone(), user_agent: user_agent.to_owned(), stop: stop.clone() };
+        tokio::spawn(tcp::accept(sockets.tcp, streams.clone()));
+        Ok(Self { udp, tcp: tcp::Dialler::new(streams) })
     }
 
     /// The way to a next hop given by address.

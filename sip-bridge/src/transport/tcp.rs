@@ -1,9 +1,7 @@
 //! TCP: accepting connections, and one shared outgoing connection per peer (RFC 3261 18.1.1, RFC 5923).
-//! Not here: framing, which the stack does.
+//! Not here: what travels over them (`stream`).
 
-use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::SipConnection;
-use rsipstack::transport::tcp::TcpConnection;
 use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 
+use super::stream::Streams;
 use super::{is_open, sip_addr};
 use crate::message::uri::Protocol;
 
@@ -33,15 +31,15 @@ pub(super) fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Hands accepted connections to the stack until `stop`.
-pub(super) async fn accept(listener: TcpListener, local: SocketAddr, stack: EndpointInnerRef, stop: CancellationToken) {
+pub(super) async fn accept(listener: TcpListener, streams: Streams) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = streams.stop.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Err(error) = adopt(stream, local, &stack, &stop) {
+                if let Err(error) = adopt(stream, peer, &streams).await {
                     tracing::debug!(%peer, %error, "TCP connection lost while accepting it");
                 }
             }
@@ -53,32 +51,21 @@ pub(super) async fn accept(listener: TcpListener, local: SocketAddr, stack: Endp
     }
 }
 
-fn adopt(
-    stream: TcpStream,
-    local: SocketAddr,
-    stack: &EndpointInnerRef,
-    stop: &CancellationToken,
-) -> std::io::Result<SipConnection> {
+async fn adopt(stream: TcpStream, peer: SocketAddr, streams: &Streams) -> std::io::Result<SipConnection> {
     // Messages are whole when written; waiting for more only delays them.
     stream.set_nodelay(true)?;
-    let connection = TcpConnection::from_stream(stream, sip_addr(local, Protocol::Tcp), Some(stop.child_token()))
-        .map_err(|error| std::io::Error::other(error.to_string()))?;
-    let connection = SipConnection::Tcp(connection);
-    stack.transport_layer.add_connection(connection.clone());
-    Ok(connection)
+    streams.adopt(stream, sip_addr(peer, Protocol::Tcp)).await
 }
 
 /// Opens outgoing connections and shares them: one per peer, however many calls want it at once.
 pub(super) struct Dialler {
-    local: SocketAddr,
-    stack: EndpointInnerRef,
-    stop: CancellationToken,
+    streams: Streams,
     open: Mutex<HashMap<SocketAddr, Arc<Mutex<Option<SipConnection>>>>>,
 }
 
 impl Dialler {
-    pub fn new(local: SocketAddr, stack: EndpointInnerRef, stop: CancellationToken) -> Self {
-        Self { local, stack, stop, open: Mutex::default() }
+    pub fn new(streams: Streams) -> Self {
+        Self { streams, open: Mutex::default() }
     }
 
     /// The open connection to `peer`, or a new one.
@@ -98,6 +85,6 @@ impl Dialler {
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(peer))
             .await
             .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-        Ok(connection.insert(adopt(stream, self.local, &self.stack, &self.stop)?).clone())
+        Ok(connection.insert(adopt(stream, peer, &self.streams).await?).clone())
     }
 }

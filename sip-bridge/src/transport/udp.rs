@@ -23,8 +23,15 @@ impl StackSocket for GatedSocket {
     async fn recv_from(&self, buf: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
         loop {
             let (length, source) = self.socket.recv_from(buf).await?;
-            match gate::inspect(buf, length, &self.user_agent) {
-                Verdict::Pass(length) => return Ok((length, source)),
+            match gate::inspect(buf.get(..length).unwrap_or_default(), &self.user_agent) {
+                Verdict::Pass => return Ok((length, source)),
+                Verdict::Mended(message) => match buf.get_mut(..message.len()) {
+                    Some(place) => {
+                        place.copy_from_slice(&message);
+                        return Ok((message.len(), source));
+                    }
+                    None => tracing::debug!(%source, length, "datagram dropped: no room to mend it"),
+                },
                 Verdict::Answer(response) => {
                     if let Err(error) = self.socket.send_to(&response, source).await {
                         tracing::debug!(%source, %error, "cannot answer a malformed request");

@@ -16,4 +16,5 @@ mod routes;
 mod session_timers;
 mod talk;
 mod through_kamailio;
+mod torture;
 mod unfinished_calls;

@@ -1,5 +1,5 @@
 //! Text that is no SIP, or bad SIP: answered where the RFC says so, and other calls never notice.
-//! Not here: well-formed requests that are refused (`refusals`).
+//! Not here: well-formed requests that are refused (`refusals`), what each torture message deserves (`torture`).
 
 use crate::bench::*;
 use crate::raw_phone::RawPhone;

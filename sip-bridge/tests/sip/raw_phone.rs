@@ -55,7 +55,12 @@ impl Message {
 
 impl RawPhone {
     pub async fn udp(peer: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        Self::udp_at(SocketAddr::from(([127, 0, 0, 1], 0)), peer).await
+    }
+
+    /// At an address of its own, for messages whose Via says where answers go.
+    pub async fn udp_at(local: SocketAddr, peer: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(local).await.expect("a socket");
         let local = socket.local_addr().expect("an address");
         Self::new(Wire::Udp(socket), local, peer)
     }
@@ -94,7 +99,12 @@ impl RawPhone {
 
     /// The next message.
     pub async fn receive(&mut self) -> Message {
-        soon("a message to the raw phone", self.read()).await
+        soon("a message to the raw phone", self.read()).await.expect("an open connection")
+    }
+
+    /// The next message, however long it takes; `None` once the connection is closed. Safe to cancel.
+    pub async fn heard(&mut self) -> Option<Message> {
+        self.read().await
     }
 
     /// The next message with this code, or a request when 0; skips others.
@@ -117,12 +127,12 @@ impl RawPhone {
         }
     }
 
-    async fn read(&mut self) -> Message {
+    async fn read(&mut self) -> Option<Message> {
         let mut buffer = [0; 16384];
         match &mut self.wire {
             Wire::Udp(socket) => {
                 let length = socket.recv(&mut buffer).await.expect("a datagram");
-                Message(String::from_utf8_lossy(&buffer[..length]).into_owned())
+                Some(Message(String::from_utf8_lossy(&buffer[..length]).into_owned()))
             }
             Wire::Tcp(stream, pending) => loop {
                 let text = String::from_utf8_lossy(pending).into_owned();
@@ -134,11 +144,13 @@ impl RawPhone {
                     let total = head.len() + 4 + body;
                     if pending.len() >= total {
                         let message = pending.drain(..total).collect();
-                        return Message(String::from_utf8(message).expect("text"));
+                        return Some(Message(String::from_utf8(message).expect("text")));
                     }
                 }
                 let length = stream.read(&mut buffer).await.expect("bytes");
-                assert!(length > 0, "the connection was closed");
+                if length == 0 {
+                    return None;
+                }
                 pending.extend_from_slice(&buffer[..length]);
             },
         }
