@@ -115,8 +115,12 @@ impl Inner {
         Ok(ApplyAnswer { next_seq: self.store()?.next_seq()? })
     }
 
-    fn read(&self) -> Result<ReadAnswer, ApiError> {
+    fn read(self: &Rc<Self>) -> Result<ReadAnswer, ApiError> {
         let (store, call) = self.known()?;
+        if store.next_due_ms()?.is_some() {
+            // Whoever should have done it may be gone.
+            self.carry_out_soon();
+        }
         let events = store.events()?;
         Ok(ReadAnswer { summary: call.summary, transcript: state::transcript(&events), events })
     }
