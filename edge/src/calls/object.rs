@@ -109,7 +109,7 @@ impl Inner {
                 store.append(event)?;
                 call.apply(event);
             }
-            Ok(events.into_iter().map(|event| LiveMessage::Event { event }).collect())
+            Ok(events.into_iter().map(|event| LiveMessage::Event { event, call: None }).collect())
         })
         .await?;
         Ok(ApplyAnswer { next_seq: self.store()?.next_seq()? })
@@ -190,7 +190,10 @@ impl Inner {
         }
         // An admitted call that has not started is no call to look at yet.
         if changed && call.summary.started_at_ms > 0 {
-            messages.push(LiveMessage::Call { call: call.summary.clone() });
+            match messages.last_mut() {
+                Some(LiveMessage::Event { call: after, .. }) => *after = Some(Box::new(call.summary.clone())),
+                _ => messages.push(LiveMessage::Call { call: call.summary.clone() }),
+            }
         }
         if let Some(account_id) = call.account_id() {
             self.tell(account_id.to_owned(), messages);
