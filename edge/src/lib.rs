@@ -14,6 +14,7 @@ pub mod live;
 pub mod nodes;
 mod objects;
 pub mod observe;
+mod patience;
 pub mod recordings;
 mod storage;
 

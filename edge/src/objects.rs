@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker::{Delay, Env, Method, Request, RequestInit, Response, Stub};
+use worker::{Env, Method, Request, RequestInit, Response, Stub};
 
 use crate::http::ApiError;
+use crate::patience;
 
 /// How long an object may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,10 +44,7 @@ pub async fn ask_stub<Q: Serialize, A: DeserializeOwned>(stub: &Stub, verb: &str
         let text = response.text().await?;
         Ok::<_, worker::Error>((status, text))
     };
-    let (status, text) = match select(answer.boxed_local(), Delay::from(PATIENCE)).await {
-        Either::Left((answer, _)) => answer?,
-        Either::Right(_) => return Err(ApiError::unavailable(format!("{verb}: no answer in time"))),
-    };
+    let (status, text) = patience::within(PATIENCE, verb, answer.boxed_local()).await??;
     if (200..300).contains(&status) {
         serde_json::from_str(&text).map_err(|e| ApiError::internal(format!("{verb} answered {text}: {e}")))
     } else {

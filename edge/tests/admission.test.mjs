@@ -175,6 +175,18 @@ test("a changed profile is heard in the next call", async () => {
   assert.deepEqual([answer.agent.greeting, answer.max_call_s, answer.record], ["New!", 60, false]);
 });
 
+test("a call that never began is withdrawn: its hold is free at once, and its admission comes too late", async () => {
+  const owner = await business();
+  const [held, late] = [request(owner.number), request(owner.number)];
+  await ask(held);
+  assert.equal((await balance(owner)).held_microcredits, 300 * RATE);
+  const withdraw = (body) => edge.engine("POST", "/v1/engine/admissions/withdraw", body).then(json);
+  for (const one of [held, late, held]) assert.deepEqual(await withdraw(one), {});
+  assert.deepEqual(await balance(owner), { total_microcredits: 100_000_000, held_microcredits: 0, available_microcredits: 100_000_000, active_calls: 0 });
+  assert.equal((await ask(late, 409)).error.code, "conflict");
+  assert.deepEqual(await withdraw(request("nobodys")), {});
+});
+
 test("what is no admission request is refused with what is wrong", async () => {
   for (const body of [
     {},

@@ -208,6 +208,29 @@ test("a hold whose call never ends expires by the alarm; a late end still pays",
   }
 });
 
+test("calls that are over are forgotten after a while; what they cost is not", async () => {
+  const forgetful = await startEdge({ vars: { HOLD_GRACE_S: "0", CALLS_KEPT_S: "0" } });
+  try {
+    const { ask } = await account(1_000_000, {}, forgetful);
+    for (const call of ["paid", "free"]) await ask("admit", hold(call, { max_call_s: 1 }));
+    await ask("settle", { call_id: "paid", duration_ms: 1_000 });
+    await ask("settle", { call_id: "free", duration_ms: 0 });
+    assert.equal((await ask("admit", hold("free"), 409)).error.code, "conflict");
+    // The alarm of a later hold forgets them.
+    await ask("admit", hold("next", { max_call_s: 1 }));
+    const deadline = Date.now() + 20_000;
+    while ((await ask("balance")).active_calls > 0) {
+      assert.ok(Date.now() < deadline, "the hold did not expire");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.deepEqual(await ask("admit", hold("free")), { decision: "accept", max_call_s: 300 });
+    await ask("settle", { call_id: "free", duration_ms: 0 });
+    await assertSettled(ask, 1_000_000 - RATE);
+  } finally {
+    await forgetful.dispose();
+  }
+});
+
 test("what goes wrong with admissions that are written together is everybody's answer", async () => {
   // A hold that would expire so late is no number SQLite is given.
   const endless = await startEdge({ vars: { HOLD_GRACE_S: "10000000000000" } });

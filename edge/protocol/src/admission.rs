@@ -1,5 +1,6 @@
 //! May this call start? Asked by the engine at INVITE, answered by the edge: `POST /v1/engine/admissions`.
-//! Asking again with the same `call_id` gives the same answer and holds credits once.
+//! Asking again with the same `call_id` gives the same answer and holds credits once. The same request to
+//! `…/admissions/withdraw` says that its call will never be: nothing is held for it, now or later.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,14 @@ pub enum AdmissionAnswer {
         /// Why, for the SIP reason phrase and the logs.
         reason: RefusalReason,
     },
+}
+
+// === impl AdmissionAnswer ===
+
+impl AdmissionAnswer {
+    pub fn is_acceptance(&self) -> bool {
+        matches!(self, Self::Accept(_))
+    }
 }
 
 /// A call that may start, with everything the engine needs to run it.

@@ -15,11 +15,14 @@ pub enum LiveMessage {
         nodes: Vec<NodeSummary>,
         balance: Option<Balance>,
     },
-    /// A fact of a live call, as the engine told it.
+    /// A fact of a live call, as the engine told it. The last of those that came together has the call as it stands
+    /// then.
     Event {
         event: CallEvent,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<Box<CallSummary>>,
     },
-    /// A call as it stands after its last event.
+    /// A call as it stands, changed by something that is no event of its own.
     Call {
         call: CallSummary,
     },
@@ -29,6 +32,19 @@ pub enum LiveMessage {
     Balance {
         balance: Balance,
     },
+}
+
+// === impl LiveMessage ===
+
+impl LiveMessage {
+    /// The call this shows as it stands.
+    pub fn call(&self) -> Option<&CallSummary> {
+        match self {
+            Self::Event { call, .. } => call.as_deref(),
+            Self::Call { call } => Some(call),
+            Self::Snapshot { .. } | Self::Nodes { .. } | Self::Balance { .. } => None,
+        }
+    }
 }
 
 /// A call as lists and the live feed show it.

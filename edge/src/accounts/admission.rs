@@ -12,7 +12,7 @@ use worker::{Context, Env};
 use super::lookup::{self, Destination};
 use super::node_cap::NodeCalls;
 use super::profile::Opening;
-use super::verbs::{AdmitAnswer, AdmitQuestion};
+use super::verbs::{AdmitAnswer, AdmitQuestion, SettleAnswer, SettleQuestion};
 use crate::http::{Answer, ApiError, Call, ok};
 use crate::objects;
 
@@ -55,6 +55,22 @@ pub async fn serve(call: &Call) -> Answer {
     let request: AdmissionRequest = call.json()?;
     check(&request)?;
     ok(&admit(&call.env, &call.context, &request, call.now_ms).await?)
+}
+
+/// `POST /v1/engine/admissions/withdraw`: the call of this admission will never be. What is held for it is free again,
+/// and an admission that is still on its way comes too late.
+///
+/// # Errors
+/// A request that cannot be understood, or that nobody answers in time.
+pub async fn withdraw(call: &Call) -> Answer {
+    let request: AdmissionRequest = call.json()?;
+    check(&request)?;
+    // A line that leads nowhere any more: what it holds expires.
+    if let Some(to) = lookup::of_invite(&call.env, &request, call.now_ms).await? {
+        let question = SettleQuestion { call_id: request.call_id, duration_ms: 0 };
+        let _: SettleAnswer = objects::ask(&call.env, "ACCOUNTS", &to.account_id, "settle", &question).await?;
+    }
+    ok(&Nothing {})
 }
 
 /// May the call of this INVITE start?

@@ -1,12 +1,14 @@
 //! What accounts keep in D1, row by row, and how D1 is asked.
 //! Credits are not there: they are the account object's.
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, D1Result, Env};
 
 use crate::http::ApiError;
+use crate::patience;
 
 /// An account as the database has it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -52,7 +54,8 @@ pub async fn all<T: DeserializeOwned>(
     query: impl Into<String>,
     values: &[JsValue],
 ) -> Result<Vec<T>, ApiError> {
-    let result = statement(database, query, values)?.all().await?;
+    let statement = statement(database, query, values)?;
+    let result = patience::within(patience::BINDING, "the database", statement.all().boxed_local()).await??;
     succeeded(&result)?;
     Ok(result.results()?)
 }
@@ -74,7 +77,8 @@ pub async fn first<T: DeserializeOwned>(
 /// # Errors
 /// If D1 refuses it.
 pub async fn run(database: &D1Database, query: impl Into<String>, values: &[JsValue]) -> Result<usize, ApiError> {
-    let result = statement(database, query, values)?.run().await?;
+    let statement = statement(database, query, values)?;
+    let result = patience::within(patience::BINDING, "the database", statement.run().boxed_local()).await??;
     succeeded(&result)?;
     Ok(result.meta()?.and_then(|meta| meta.changes).unwrap_or(0))
 }

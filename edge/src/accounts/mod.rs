@@ -25,6 +25,7 @@ use crate::http::{Answer, ApiError, Call};
 pub async fn serve(id: RouteId, call: Call) -> Answer {
     match id {
         RouteId::Admission => admission::serve(&call).await,
+        RouteId::AdmissionWithdraw => admission::withdraw(&call).await,
         RouteId::AdminAccounts => account::list(&call).await,
         RouteId::AdminAccountCreate => account::create(&call).await,
         RouteId::AdminAccountChange => account::change(&call).await,

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 use worker::wasm_bindgen::JsValue;
-use worker::{D1Database, Env, Response};
+use worker::{D1Database, Response};
 
 use super::database::{self, database, number};
 use super::{dialled, lookup};
+use crate::auth::settings::is_dev;
 use crate::http::{Answer, ApiError, Call, ok};
 
 /// Most numbers of an account.
@@ -164,8 +165,4 @@ fn normal(written: &str) -> Result<String, ApiError> {
     dialled::normal(written).ok_or_else(|| {
         ApiError::bad_request("number: must be 1 to 64 digits with or without `+`, or a name of letters and digits")
     })
-}
-
-fn is_dev(env: &Env) -> bool {
-    env.var("ENVIRONMENT").is_ok_and(|environment| environment.to_string() == "dev")
 }

@@ -22,6 +22,10 @@ use crate::{clock, objects};
 
 /// How much longer than its longest time a call may go unheard of, seconds; `HOLD_GRACE_S` changes it.
 const HOLD_GRACE_S: u64 = 15 * 60;
+/// How long a call that is over is remembered, seconds; `CALLS_KEPT_S` changes it. Nobody asks for it so late.
+const CALLS_KEPT_S: u64 = 30 * 86_400;
+/// Calls are forgotten together, ms: the object is not woken for each.
+const FORGET_MS: u64 = 86_400_000;
 /// Most entries of the ledger in one answer.
 pub const MAX_LEDGER_ENTRIES: u32 = 500;
 
@@ -84,7 +88,7 @@ impl DurableObject for Account {
         }
     }
 
-    /// Expires the holds of calls that never ended.
+    /// Expires the holds of calls that never ended, and forgets calls that are long over.
     async fn alarm(&self) -> worker::Result<Response> {
         // An error brings the alarm again, later and later.
         match self.expire().await {
@@ -129,7 +133,7 @@ impl Account {
                     one.answer.replace(Some(verdict.map_err(ApiError::from)));
                 }
                 if let Some(store) = store
-                    && let Err(error) = self.set_alarm(&store).await
+                    && let Err(error) = self.await_expiry(&store).await
                 {
                     refuse_all(&error);
                 }
@@ -139,7 +143,7 @@ impl Account {
     }
 
     fn decide(&self, waiting: &[Waiting]) -> Result<Decided, ApiError> {
-        let (now_ms, store, grace_ms) = (clock::now_ms(), self.store()?, self.grace_ms());
+        let (now_ms, store, grace_ms) = (clock::now_ms(), self.store()?, self.seconds("HOLD_GRACE_S", HOLD_GRACE_S));
         let (mut sums, mut changes, mut verdicts) = (store.sums()?, Vec::<Change>::new(), Vec::new());
         for Waiting { question, .. } in waiting {
             let call_id = question.call_id.as_str();
@@ -211,8 +215,11 @@ impl Account {
             }
         }
         self.commit(&store, &changes)?;
+        let kept_ms = self.seconds("CALLS_KEPT_S", CALLS_KEPT_S);
+        store.forget_over(now_ms.saturating_sub(kept_ms))?;
+        let forget_ms = store.first_over_ms()?.map(|over_ms| over_ms.saturating_add(kept_ms + FORGET_MS));
         self.alarm_ms.set(None);
-        self.set_alarm(&store).await
+        self.set_alarm(store.next_expiry_ms()?.into_iter().chain(forget_ms).min()).await
     }
 
     /// Writes what the rules said, read a moment ago without an await between, and tells the dashboards.
@@ -242,8 +249,12 @@ impl Account {
 
     /// Sees to it that the alarm comes when the next hold expires. Asked right after the holds were written, both are
     /// kept or neither.
-    async fn set_alarm(&self, store: &Store) -> Result<(), ApiError> {
-        let Some(next_ms) = store.next_expiry_ms()? else { return Ok(()) };
+    async fn await_expiry(&self, store: &Store) -> Result<(), ApiError> {
+        self.set_alarm(store.next_expiry_ms()?).await
+    }
+
+    async fn set_alarm(&self, next_ms: Option<u64>) -> Result<(), ApiError> {
+        let Some(next_ms) = next_ms else { return Ok(()) };
         // An alarm that comes too early finds nothing due and sets the next.
         if self.alarm_ms.get().is_some_and(|alarm_ms| alarm_ms <= next_ms) {
             return Ok(());
@@ -257,9 +268,10 @@ impl Account {
         Ok(set?)
     }
 
-    fn grace_ms(&self) -> u64 {
-        let seconds = self.env.var("HOLD_GRACE_S").ok().and_then(|seconds| seconds.to_string().parse().ok());
-        seconds.unwrap_or(HOLD_GRACE_S).saturating_mul(1000)
+    /// A var in seconds, as ms.
+    fn seconds(&self, name: &str, default: u64) -> u64 {
+        let seconds = self.env.var(name).ok().and_then(|seconds| seconds.to_string().parse().ok());
+        seconds.unwrap_or(default).saturating_mul(1000)
     }
 
     /// Tells the account's dashboards, if there are any; nothing waits for it.

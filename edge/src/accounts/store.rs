@@ -116,13 +116,34 @@ impl Store {
         self.database.all::<CallRow>(&due, vec![number(now_ms)?])?.into_iter().map(CallRow::into_call).collect()
     }
 
+    /// Forgets calls that are over and would have expired so long ago. What they cost stays in the ledger.
+    ///
+    /// # Errors
+    /// If SQLite refuses.
+    pub fn forget_over(&self, expired_before_ms: u64) -> Result<(), ApiError> {
+        let over = "DELETE FROM calls WHERE state <> 'held' AND expires_at_ms < ?";
+        self.database.run(over, vec![number(expired_before_ms)?])
+    }
+
+    /// When the first call that is over would have expired, ms since the Unix epoch.
+    ///
+    /// # Errors
+    /// If the row cannot be read.
+    pub fn first_over_ms(&self) -> Result<Option<u64>, ApiError> {
+        self.first_ms("state <> 'held'")
+    }
+
     /// When the next hold expires, ms since the Unix epoch.
     ///
     /// # Errors
     /// If the row cannot be read.
     pub fn next_expiry_ms(&self) -> Result<Option<u64>, ApiError> {
-        let next = "SELECT min(expires_at_ms) AS at_ms FROM calls WHERE state = 'held'";
-        let row: Option<TimeRow> = self.database.first(next, vec![])?;
+        self.first_ms("state = 'held'")
+    }
+
+    fn first_ms(&self, calls: &str) -> Result<Option<u64>, ApiError> {
+        let first = format!("SELECT min(expires_at_ms) AS at_ms FROM calls WHERE {calls}");
+        let row: Option<TimeRow> = self.database.first(&first, vec![])?;
         Ok(row.and_then(|row| row.at_ms))
     }
 

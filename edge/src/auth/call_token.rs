@@ -5,6 +5,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::crypto;
+
 /// Longest life, s.
 pub const MAX_LIFE_S: u64 = 300;
 /// Longest token read, bytes.
@@ -57,6 +59,7 @@ pub fn issue(secret: &[u8], token: &CallToken, now_ms: u64, life_s: u64) -> Resu
         user_id: token.user_id.clone(),
         exp: now_ms / 1000 + life_s,
     };
+    crypto::install();
     encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret))
         .map_err(|_| CallTokenError::Wrong)
 }
@@ -69,6 +72,7 @@ pub fn verify(secret: &[u8], token: &str, now_ms: u64) -> Result<CallToken, Call
     if token.len() > MAX_TOKEN_BYTES {
         return Err(CallTokenError::Wrong);
     }
+    crypto::install();
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_required_spec_claims(&["aud"]);
     validation.set_audience(&[AUDIENCE]);

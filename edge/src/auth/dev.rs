@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::settings;
+use super::{crypto, settings};
 use crate::http::{Answer, ApiError, Call, ok};
 use crate::id;
 
@@ -90,6 +90,7 @@ pub fn public_key(env: &Env) -> Result<Jwk, ApiError> {
 
 /// From PEM or base64.
 fn signing_key(env: &Env) -> Result<EncodingKey, ApiError> {
+    crypto::install();
     let key = settings::text(env, "DEV_JWT_KEY").unwrap_or_else(|| PUBLICLY_KNOWN_DEVELOPMENT_KEY.to_owned());
     let base64: String =
         key.lines().filter(|line| !line.starts_with("-----")).flat_map(|line| line.trim().chars()).collect();

@@ -6,6 +6,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::crypto;
+
 /// Longest token read, bytes. Session tokens are about 1 KiB.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// How far the issuer's clock and ours may differ, s.
@@ -104,6 +106,7 @@ pub fn key_id(token: &str) -> Result<String, JwtError> {
 /// # Errors
 /// [`JwtError`]: the first thing that was wrong.
 pub fn verify(token: &str, keys: &[Jwk], expected: Expected<'_>, now_ms: u64) -> Result<Claims, JwtError> {
+    crypto::install();
     let kid = key_id(token)?;
     let key = keys.iter().find(|key| key.common.key_id.as_deref() == Some(&kid)).ok_or(JwtError::UnknownKey)?;
     // The algorithm is the key's, never the token's: an RSA key cannot be taken for an HMAC secret.

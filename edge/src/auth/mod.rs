@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod call_token;
+mod crypto;
 mod dev;
 mod jwks;
 pub mod jwt;

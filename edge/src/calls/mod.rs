@@ -14,6 +14,7 @@ pub mod sequence;
 pub mod session;
 pub mod state;
 mod store;
+mod tick;
 pub mod verbs;
 
 use crate::http::routes::RouteId;

@@ -109,14 +109,18 @@ impl Inner {
                 store.append(event)?;
                 call.apply(event);
             }
-            Ok(events.into_iter().map(|event| LiveMessage::Event { event }).collect())
+            Ok(events.into_iter().map(|event| LiveMessage::Event { event, call: None }).collect())
         })
         .await?;
         Ok(ApplyAnswer { next_seq: self.store()?.next_seq()? })
     }
 
-    fn read(&self) -> Result<ReadAnswer, ApiError> {
+    fn read(self: &Rc<Self>) -> Result<ReadAnswer, ApiError> {
         let (store, call) = self.known()?;
+        if store.next_due_ms()?.is_some() {
+            // Whoever should have done it may be gone.
+            self.carry_out_soon();
+        }
         let events = store.events()?;
         Ok(ReadAnswer { summary: call.summary, transcript: state::transcript(&events), events })
     }
@@ -186,7 +190,10 @@ impl Inner {
         }
         // An admitted call that has not started is no call to look at yet.
         if changed && call.summary.started_at_ms > 0 {
-            messages.push(LiveMessage::Call { call: call.summary.clone() });
+            match messages.last_mut() {
+                Some(LiveMessage::Event { call: after, .. }) => *after = Some(Box::new(call.summary.clone())),
+                _ => messages.push(LiveMessage::Call { call: call.summary.clone() }),
+            }
         }
         if let Some(account_id) = call.account_id() {
             self.tell(account_id.to_owned(), messages);

@@ -10,24 +10,25 @@ use edge_protocol::admission::{Acceptance, AdmissionAnswer};
 use edge_protocol::call_session::{MAX_SESSION_S, ServerMessage, SessionError};
 use edge_protocol::media::{FromNode, ToNode};
 use edge_protocol::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
-use futures::future::{Either, pending, select};
+use futures::future::pending;
 use futures::{FutureExt, StreamExt, pin_mut, select_biased};
 use serde_json::Value;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    Context, Delay, Env, EventStream, Fetch, Method, Request, RequestInit, Response, Url, WebSocket, WebSocketPair,
+    Context, Env, EventStream, Fetch, Method, Request, RequestInit, Response, Url, WebSocket, WebSocketPair,
     WebsocketEvent,
 };
 
 use super::object::Inner;
 use super::session::{Closing, Session, Step};
+use super::tick::Tick;
 use super::verbs::PrepareQuestion;
 use crate::accounts::admission::{self, KnownCall};
 use crate::accounts::verbs::SettleQuestion;
 use crate::auth::settings;
 use crate::http::ApiError;
 use crate::nodes::verbs::{RouteAnswer, RouteQuestion};
-use crate::{clock, objects};
+use crate::{clock, objects, patience};
 
 /// How long a node may take to answer a knock.
 const KNOCK: Duration = Duration::from_secs(3);
@@ -95,7 +96,7 @@ async fn run(call: &Inner, client: &WebSocket, owner: &Owner) -> worker::Result<
     let sockets: [OnceCell<WebSocket>; MAX_NODES] = Default::default();
     let (mut places, mut begun) = (sockets.iter(), Begun::default());
     let (mut node, mut from_node): (Option<&WebSocket>, Option<EventStream<'_>>) = (None, None);
-    let mut tick = Tick::new();
+    let mut tick = Tick::default();
     let closing = loop {
         let heard = hear(&mut from_client, from_node.as_mut(), tick.at(session.deadline_ms())).await;
         let now_ms = clock::now_ms();
@@ -189,32 +190,6 @@ impl Begun {
     }
 }
 
-/// A timer that is made anew only when it must be earlier, or has rung.
-struct Tick {
-    timer: Option<(u64, Delay)>,
-}
-
-impl Tick {
-    fn new() -> Self {
-        Self { timer: None }
-    }
-
-    /// Rings at `at_ms` or before.
-    async fn at(&mut self, at_ms: u64) {
-        let now_ms = clock::now_ms();
-        if self.timer.as_ref().is_none_or(|(rings_ms, _)| *rings_ms > at_ms) {
-            let wait = Duration::from_millis(at_ms.saturating_sub(now_ms).max(1));
-            self.timer = Some((at_ms, Delay::from(wait)));
-        }
-        if let Some((_, timer)) = &mut self.timer {
-            // Pinned in the heap: polled again where it was left.
-            let mut timer = Box::pin(timer);
-            std::future::poll_fn(|context| timer.as_mut().poll_unpin(context)).await;
-        }
-        self.timer = None;
-    }
-}
-
 async fn hear(
     client: &mut EventStream<'_>,
     node: Option<&mut EventStream<'_>>,
@@ -295,11 +270,7 @@ async fn knock(env: &Env, http_url: &str, call_id: &str) -> Result<WebSocket, Ap
     headers.set(TIMESTAMP_HEADER, &now_ms.to_string())?;
     headers.set(SIGNATURE_HEADER, &sign(secret.as_bytes(), now_ms, path.as_bytes()))?;
     let answer = Fetch::Request(request);
-    let answer = answer.send().boxed_local();
-    let response = match select(answer, Delay::from(KNOCK)).await {
-        Either::Left((response, _)) => response?,
-        Either::Right(_) => return Err(ApiError::unavailable("no answer in time")),
-    };
+    let response = patience::within(KNOCK, "the node", answer.send().boxed_local()).await??;
     let status = response.status_code();
     response.websocket().ok_or_else(|| ApiError::unavailable(format!("it answered {status}, not with a WebSocket")))
 }

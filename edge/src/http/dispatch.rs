@@ -226,6 +226,7 @@ async fn answer(id: RouteId, call: Call) -> Answer {
         RouteId::Health | RouteId::Metrics | RouteId::OpenApi => observe::serve(id, call).await,
         RouteId::DevToken | RouteId::DevJwks | RouteId::AdminRevokeSession => auth::serve(id, call).await,
         RouteId::Admission
+        | RouteId::AdmissionWithdraw
         | RouteId::AdminAccounts
         | RouteId::AdminAccountCreate
         | RouteId::AdminAccountChange

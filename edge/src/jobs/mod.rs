@@ -14,12 +14,13 @@ mod webhook_url;
 
 pub use consumer::consume;
 
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
 use crate::http::routes::RouteId;
 use crate::http::{Answer, ApiError, Call};
-use crate::id;
+use crate::{id, patience};
 
 /// One piece of work in the queue. The id makes doing it twice harmless.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,7 +97,8 @@ impl From<worker::Error> for Outcome {
 pub async fn enqueue(env: &Env, job: Job) -> Result<(), ApiError> {
     // As text: values of any shape come out as they went in.
     let text = serde_json::to_string(&job).map_err(|e| ApiError::internal(e.to_string()))?;
-    Ok(env.queue("JOBS")?.send(text).await?)
+    let queue = env.queue("JOBS")?;
+    Ok(patience::within(patience::BINDING, "the queue", queue.send(text).boxed_local()).await??)
 }
 
 pub async fn serve(id: RouteId, call: Call) -> Answer {

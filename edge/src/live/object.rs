@@ -150,12 +150,11 @@ impl LiveFeed {
     async fn publish(&self, request: &mut Request) -> Result<Value, ApiError> {
         let Publish { messages } = objects::question(request).await?;
         let (store, now_ms) = (self.store()?, clock::now_ms());
-        for message in &messages {
-            if let LiveMessage::Call { call } = message {
-                store.keep_call(call, now_ms)?;
-            }
-        }
+        // Before anything is written: what is sent after that waits for the disk, and the facts are safe elsewhere.
         let told = self.tell(&messages)?;
+        for call in messages.iter().filter_map(LiveMessage::call) {
+            store.keep_call(call, now_ms)?;
+        }
         if told > 0 {
             if now_ms.saturating_sub(store.told_ms()?) >= NODES_MS {
                 store.keep_told(now_ms)?;

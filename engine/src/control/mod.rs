@@ -20,6 +20,7 @@ pub use admitted::{Admitted, BadAcceptance};
 pub use agent::{AgentError, AgentProfile};
 pub use edge::{
     AdmissionConfig, Admissions, AnsweredBy, Courier, Delivery, EdgeError, Link, LinkedNode, Progress, SignedClient,
+    Withdrawals,
 };
 pub use embedded::{Embedded, EmbeddedError};
 pub use spool::{CallTail, EventSpool, Events, SpoolConfig, SpoolEnd, SpoolError, replay};

@@ -207,7 +207,7 @@ fn a_damaged_line_is_told_with_its_place_and_the_rest_is_read() {
 }
 
 #[test]
-fn calls_left_open_are_told_at_the_next_start_with_their_next_seq() {
+fn recent_calls_are_told_at_the_next_start_with_their_next_seq() {
     let dir = TempDir::new().unwrap();
     let ended = || EventKind::CallEnded {
         cause: EndCause::CallerHungUp,
@@ -230,8 +230,9 @@ fn calls_left_open_are_told_at_the_next_start_with_their_next_seq() {
     drop(spool);
     let tails = EventSpool::open(SpoolConfig::new(dir.path())).unwrap().1;
     let told: Vec<_> = tails.iter().map(|tail| (tail.call_id.as_str(), tail.next_seq, tail.ended)).collect();
-    assert_eq!(told, [("crashed", 2, false), ("ended", 2, true)]);
-    assert_eq!((tails[0].call_started_at_ms, tails[0].last_at_ms), (1000, 100));
+    assert_eq!(told, [("complete", 2, true), ("crashed", 2, false), ("ended", 2, true)]);
+    assert_eq!(tails.iter().map(CallTail::is_finished).collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!((tails[1].call_started_at_ms, tails[1].last_at_ms), (1000, 100));
 }
 
 #[test]

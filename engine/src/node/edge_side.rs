@@ -17,7 +17,9 @@ use super::admission::Overload;
 use super::load::{LoadMeter, memory_bytes};
 use super::{Node, NodeError, Status, metrics};
 use crate::config::Config;
-use crate::control::{AdmissionConfig, Admissions, Delivery, EventSpool, Link, LinkedNode, Progress, SignedClient};
+use crate::control::{
+    AdmissionConfig, Admissions, CallTail, Delivery, EventSpool, Link, LinkedNode, Progress, SignedClient, Withdrawals,
+};
 use crate::wall_clock::unix_ms;
 
 /// Longest wait for the edge's word on a call.
@@ -54,6 +56,7 @@ pub struct EdgeTasks {
     delivery: Delivery,
     admissions: Arc<Admissions>,
     keeper: JoinHandle<()>,
+    withdrawals: JoinHandle<()>,
     link: Option<JoinHandle<()>>,
     stop: CancellationToken,
 }
@@ -61,11 +64,17 @@ pub struct EdgeTasks {
 // === impl EdgeSide ===
 
 impl EdgeSide {
-    /// Takes up delivery where it was left, and what is known of earlier admissions.
+    /// Takes up delivery where it was left, and what is known of earlier admissions. `recent` are the journal's calls,
+    /// by id.
     ///
     /// # Errors
     /// [`NodeError`] if the edge's URL or the spool cannot be used.
-    pub async fn start(config: &Config, http: SocketAddr, spool: &EventSpool) -> Result<(Self, EdgeTasks), NodeError> {
+    pub async fn start(
+        config: &Config,
+        http: SocketAddr,
+        spool: &EventSpool,
+        recent: &[CallTail],
+    ) -> Result<(Self, EdgeTasks), NodeError> {
         let client = Arc::new(SignedClient::new(&config.edge.url, &config.edge.secret.0, &config.node_name)?);
         let delivery = Delivery::start(client.clone(), spool, config.edge.events_days).await?;
         let admission = AdmissionConfig {
@@ -76,8 +85,11 @@ impl EdgeSide {
             now_ms: unix_ms,
             observe: metrics::admission,
         };
-        let admissions = Arc::new(Admissions::new(client.clone(), admission));
+        let has_begun = |call_id: &str| recent.binary_search_by(|call| call.call_id.as_str().cmp(call_id)).is_ok();
+        let (withdrawals, waiting) = Withdrawals::open(config.data.join("edge").join("asked"), has_begun);
+        let admissions = Arc::new(Admissions::new(client.clone(), admission, withdrawals.clone()));
         let stop = CancellationToken::new();
+        let withdrawals = tokio::spawn(withdrawals.run(client.clone(), waiting, spool.subscribe(), stop.clone()));
         let keeper = tokio::spawn(admissions.clone().keep_known(stop.clone()));
         let side = Self {
             client,
@@ -87,7 +99,7 @@ impl EdgeSide {
             load: LoadMeter::new(Instant::now()),
             draining: AtomicBool::new(false),
         };
-        Ok((side, EdgeTasks { delivery, admissions, keeper, link: None, stop }))
+        Ok((side, EdgeTasks { delivery, admissions, keeper, withdrawals, link: None, stop }))
     }
 
     pub fn state(&self) -> EdgeState {
@@ -123,7 +135,7 @@ impl EdgeTasks {
     pub async fn finish(self) {
         self.delivery.finish(LAST_DELIVERY).await;
         self.stop.cancel();
-        for task in [Some(self.keeper), self.link].into_iter().flatten() {
+        for task in [Some(self.keeper), Some(self.withdrawals), self.link].into_iter().flatten() {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the edge did not end cleanly");
             }

@@ -159,7 +159,7 @@ impl Node {
         let profile = AgentProfile::load(&config.agent)?;
         let http =
             TcpListener::bind(config.http).await.map_err(|source| NodeError::Http { addr: config.http, source })?;
-        let (spool, unfinished) = EventSpool::open(SpoolConfig::new(config.data.join("events")))?;
+        let (spool, recent) = EventSpool::open(SpoolConfig::new(config.data.join("events")))?;
         let shard_count = config.shard_count();
         // Before the recorder starts: of what it finishes itself, it tells.
         let left_over = left_over(&recordings::dir(&config))?;
@@ -168,7 +168,7 @@ impl Node {
         let providers = speech::providers(&config, &profile).await?;
         let (edge, mut edge_tasks) = if config.edge.is_set() {
             let listening = http.local_addr().unwrap_or(config.http);
-            let (side, tasks) = EdgeSide::start(&config, listening, &spool).await?;
+            let (side, tasks) = EdgeSide::start(&config, listening, &spool, &recent).await?;
             (Some(side), Some(tasks))
         } else {
             (None, None)
@@ -211,6 +211,7 @@ impl Node {
             started: Instant::now(),
             config,
         });
+        let unfinished = recent.into_iter().filter(|call| !call.is_finished()).collect();
         let earlier = facts::Earlier { unfinished, recordings: left_over };
         let facts = facts::FactsTask::spawn(node.clone(), (events, from_calls), recordings, earlier);
         // Last, so that nobody is told this node is up before it can answer.

@@ -113,7 +113,18 @@ impl Edge {
 
     /// What `path` answers, once `wanted` holds for it.
     pub async fn until(&self, token: &str, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let deadline = Instant::now() + KNOWN_WITHIN;
+        self.until_by(Instant::now() + KNOWN_WITHIN, token, path, what, wanted).await
+    }
+
+    /// As [`Self::until`], with another deadline.
+    pub async fn until_by(
+        &self,
+        deadline: Instant,
+        token: &str,
+        path: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         loop {
             let answer = self.get(token, path).await;
             if let Some(answer) = answer.as_ref().ok().filter(|answer| wanted(answer)) {

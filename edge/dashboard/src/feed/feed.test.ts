@@ -31,6 +31,14 @@ test("an event told twice is there once, and costs no drawing", () => {
   expect(apply(once, golden("event"))).toBe(once);
 });
 
+test("an event brings the call as it stands after it", () => {
+  const message = golden("event");
+  expect(message.call).toBeDefined();
+  const after = apply(apply(nothingYet, { type: "call", call: { ...active, turns: 0 } }), message);
+  expect(after.calls.get(call.call_id)).toEqual(message.call);
+  expect(apply(apply(nothingYet, { type: "call", call }), message).calls.get(call.call_id)).toBe(call);
+});
+
 test("calls going on come newest first, and leave when they end", () => {
   const older = { ...active, call_id: "older", started_at_ms: active.started_at_ms - 1000 };
   const both = [older, active].reduce((state, call) => apply(state, { type: "call", call }), nothingYet);

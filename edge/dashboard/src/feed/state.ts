@@ -40,19 +40,23 @@ export function apply(state: FeedState, message: LiveMessage): FeedState {
       const { call_id } = message.event;
       const known = state.events.get(call_id) ?? [];
       const merged = merge(known, [message.event]);
-      return merged === known ? state : { ...state, events: new Map(state.events).set(call_id, merged) };
+      if (merged === known) return state;
+      const next = { ...state, events: new Map(state.events).set(call_id, merged) };
+      return message.call ? withCall(next, message.call) : next;
     }
-    case "call": {
-      const known = state.calls.get(message.call.call_id);
-      // A call that ended does not live again.
-      if (known?.status === "ended" && message.call.status === "active") return state;
-      return forget({ ...state, calls: new Map(state.calls).set(message.call.call_id, message.call) });
-    }
+    case "call":
+      return withCall(state, message.call);
     case "nodes":
       return { ...state, nodes: message.nodes };
     case "balance":
       return { ...state, balance: message.balance };
   }
+}
+
+function withCall(state: FeedState, call: CallSummary): FeedState {
+  // A call that ended does not live again.
+  if (state.calls.get(call.call_id)?.status === "ended" && call.status === "active") return state;
+  return forget({ ...state, calls: new Map(state.calls).set(call.call_id, call) });
 }
 
 function forget(state: FeedState): FeedState {

@@ -60,7 +60,7 @@ export const LiveMessage = v.variant("type", [
     nodes: v.array(NodeSummary),
     balance: v.nullable(Balance),
   }),
-  v.object({ type: v.literal("event"), event: CallEvent }),
+  v.object({ type: v.literal("event"), event: CallEvent, call: v.optional(CallSummary) }),
   v.object({ type: v.literal("call"), call: CallSummary }),
   v.object({ type: v.literal("nodes"), nodes: v.array(NodeSummary) }),
   v.object({ type: v.literal("balance"), balance: Balance }),

@@ -32,6 +32,7 @@ fn another_secret_audience_or_algorithm_is_refused() {
         "aud": "call-session", "call_id": "c", "account_id": "a", "user_id": "u", "exp": NOW_MS / 1000 + 60,
     });
     let made = |algorithm, claims: &serde_json::Value| {
+        crypto::install();
         encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(SECRET)).unwrap()
     };
     assert!(verify(SECRET, &made(Algorithm::HS256, &claims), NOW_MS).is_ok());

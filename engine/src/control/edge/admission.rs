@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{EdgeError, SignedClient};
 use super::known::{Known, Line, Unsaved};
+use super::withdrawal::Withdrawals;
 use crate::control::dialled::dialled;
 use crate::control::{Admitted, CallRequest, Decision, Refusal};
 
@@ -60,26 +61,36 @@ pub struct Admissions {
     client: Arc<SignedClient>,
     config: AdmissionConfig,
     known: Mutex<Known>,
+    withdrawals: Arc<Withdrawals>,
 }
 
 // === impl Admissions ===
 
 impl Admissions {
     /// Known lines of an earlier run are taken up; a file that cannot be read is told and done without.
-    pub fn new(client: Arc<SignedClient>, config: AdmissionConfig) -> Self {
+    pub fn new(client: Arc<SignedClient>, config: AdmissionConfig, withdrawals: Arc<Withdrawals>) -> Self {
         let known = Known::load(&config.known).unwrap_or_else(|error| {
             tracing::error!(file = %config.known.display(), %error, "the lines known from before cannot be read");
             Known::default()
         });
-        Self { client, config, known: Mutex::new(known) }
+        Self { client, config, known: Mutex::new(known), withdrawals }
     }
 
     pub async fn ask(&self, request: CallRequest) -> Decision {
         let line = line_of(&request, &self.config.trusted_fronts);
+        let question = admission_request(&request, &line, self.client.node());
         let asked = Instant::now();
-        let answer = self.answer(&admission_request(&request, &line, self.client.node())).await;
+        self.withdrawals.note(&question).await;
+        let answer = self.answer(&question).await;
+        let held = answer.as_ref().map_or_else(EdgeError::may_be_done, AdmissionAnswer::is_acceptance);
         let (answered_by, decision) = self.decide(&request.call_id, line, answer);
         (self.config.observe)(answered_by, asked.elapsed());
+        match decision {
+            // Until its first event is safe.
+            Decision::Accept(_) => {}
+            Decision::Refuse(_) if held => self.withdrawals.withdraw(&request.call_id),
+            Decision::Refuse(_) => self.withdrawals.forget(&request.call_id).await,
+        }
         decision
     }
 
@@ -124,9 +135,11 @@ impl Admissions {
     async fn answer(&self, request: &AdmissionRequest) -> Result<AdmissionAnswer, EdgeError> {
         let deadline = Instant::now() + self.config.timeout;
         match self.client.post_json(PATH, request, self.config.timeout).await {
-            Err(EdgeError::Unreachable { .. }) => {
+            Err(first @ (EdgeError::Unreachable { .. } | EdgeError::Broken { .. })) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                self.client.post_json(PATH, request, left).await
+                let second = self.client.post_json(PATH, request, left).await;
+                // What the first may have done is not undone by an edge that is gone since.
+                second.map_err(|error| if error.may_be_done() { error } else { first })
             }
             answer => answer,
         }

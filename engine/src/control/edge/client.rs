@@ -45,6 +45,9 @@ pub enum EdgeError {
     Setup { url: String, reason: String },
     #[error("{url} cannot be reached: {reason}")]
     Unreachable { url: String, reason: String },
+    /// The edge may have heard the request, and what it made of it is not known.
+    #[error("the connection to {url} broke: {reason}")]
+    Broken { url: String, reason: String },
     #[error("no answer from {url} within {} ms", after.as_millis())]
     TimedOut { url: String, after: Duration },
     /// The edge's own refusal (`{"error":{"code","message"}}`), or any other status that is no success.
@@ -225,10 +228,13 @@ impl SignedClient {
 
     fn failed(&self, path: &str, error: &reqwest::Error, after: Duration) -> EdgeError {
         let url = self.url(path);
-        if error.is_connect() || !error.is_timeout() {
-            return EdgeError::Unreachable { url, reason: causes(error) };
+        if error.is_connect() {
+            EdgeError::Unreachable { url, reason: causes(error) }
+        } else if error.is_timeout() {
+            EdgeError::TimedOut { url, after }
+        } else {
+            EdgeError::Broken { url, reason: causes(error) }
         }
-        EdgeError::TimedOut { url, after }
     }
 
     async fn refused(&self, path: &str, response: Response) -> EdgeError {
@@ -262,9 +268,18 @@ impl EdgeError {
     /// The edge said nothing about the request itself: it is gone, slow, ill or too busy. Asking again later may help.
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Malformed { .. } => true,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } | Self::Malformed { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || matches!(status, 408 | 425 | 429),
             Self::Setup { .. } => false,
+        }
+    }
+
+    /// For all we know the edge did what it was asked.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Broken { .. } | Self::TimedOut { .. } | Self::Malformed { .. } => true,
+            Self::Refused { status, .. } => *status >= 500,
+            Self::Unreachable { .. } | Self::Setup { .. } => false,
         }
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod delivery;
 mod known;
 mod link;
+mod withdrawal;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,6 +15,7 @@ pub use admission::{AdmissionConfig, Admissions, AnsweredBy};
 pub use client::{EdgeError, SignedClient};
 pub use delivery::{Courier, Delivery, Progress};
 pub use link::{Link, LinkedNode};
+pub use withdrawal::Withdrawals;
 
 use super::{CallRequest, ControlPlane, Decision};
 

@@ -78,11 +78,11 @@ impl SpoolConfig {
 
 impl EventSpool {
     /// Takes the directory, cuts off a line that a dead node left half-written, and starts the writer. Also returns
-    /// what calls were left unfinished, with the sequence number their next event must have.
+    /// the calls of the last two days by id, with the sequence number their next event must have.
     pub fn open(config: SpoolConfig) -> Result<(Self, Vec<CallTail>), SpoolError> {
         let lock = dir_lock::lock(&config.dir)?;
         segment::cut_torn_tail(&config.dir)?;
-        let tails = replay::unfinished_calls(&config.dir)?;
+        let tails = replay::recent_calls(&config.dir)?;
 
         let (queue, messages) = mpsc::channel(QUEUE);
         let (live, _) = broadcast::channel(LIVE);

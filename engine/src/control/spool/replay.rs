@@ -49,8 +49,8 @@ pub fn replay(dir: &Path) -> Result<Events, SpoolError> {
     Ok(Events { dir: dir.to_owned(), segments: segments(dir)?.into_iter(), current: None })
 }
 
-/// Calls without `CallEnded` or without `RecordingReady` (also those that were not recorded at all). Looks at the last two days of files: no call is longer.
-pub(super) fn unfinished_calls(dir: &Path) -> Result<Vec<CallTail>, SpoolError> {
+/// Calls of the last two days of files, by id: no call is longer.
+pub(super) fn recent_calls(dir: &Path) -> Result<Vec<CallTail>, SpoolError> {
     let mut recent = segments(dir)?;
     if let Some(first_day) = recent.last().map(|newest| newest.date.previous_day().unwrap_or(newest.date)) {
         recent.retain(|segment| segment.date >= first_day);
@@ -64,7 +64,7 @@ pub(super) fn unfinished_calls(dir: &Path) -> Result<Vec<CallTail>, SpoolError> 
             Err(error) => return Err(error),
         }
     }
-    Ok(tails.into_values().filter(|tail| !(tail.ended && tail.recorded)).collect())
+    Ok(tails.into_values().collect())
 }
 
 fn apply(tails: &mut BTreeMap<String, CallTail>, event: CallEvent) {
@@ -84,6 +84,15 @@ fn apply(tails: &mut BTreeMap<String, CallTail>, event: CallEvent) {
         EventKind::CallEnded { .. } => tail.ended = true,
         EventKind::RecordingReady { .. } => tail.recorded = true,
         _ => {}
+    }
+}
+
+// === impl CallTail ===
+
+impl CallTail {
+    /// Nothing is to be added. Of a call that was not recorded at all this is never known.
+    pub fn is_finished(&self) -> bool {
+        self.ended && self.recorded
     }
 }
 

@@ -12,6 +12,7 @@ use edge_protocol::accounts::AgentSpec;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use super::super::withdrawal::Waiting;
 use super::*;
 
 thread_local! {
@@ -35,6 +36,7 @@ struct World {
     edge: Arc<Mutex<Edge>>,
     asked: Arc<Mutex<Vec<AdmissionRequest>>>,
     admissions: Arc<Admissions>,
+    to_withdraw: Waiting,
     dir: TempDir,
     url: String,
 }
@@ -59,8 +61,8 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, routes).into_future());
         let dir = TempDir::new().unwrap();
-        let admissions = admissions(&url, dir.path());
-        Self { edge, asked, admissions, dir, url }
+        let (admissions, to_withdraw) = admissions(&url, dir.path());
+        Self { edge, asked, admissions, to_withdraw, dir, url }
     }
 
     fn becomes(&self, edge: Edge) {
@@ -77,7 +79,7 @@ impl World {
     }
 }
 
-fn admissions(url: &str, dir: &Path) -> Arc<Admissions> {
+fn admissions(url: &str, dir: &Path) -> (Arc<Admissions>, Waiting) {
     let client = Arc::new(SignedClient::new(url, "s", "node-1").unwrap());
     let config = AdmissionConfig {
         trusted_fronts: vec!["192.0.2.0/28".parse().unwrap()],
@@ -87,7 +89,8 @@ fn admissions(url: &str, dir: &Path) -> Arc<Admissions> {
         now_ms: || NOW.get(),
         observe: |answered_by, _| ANSWERED_BY.set(Some(answered_by)),
     };
-    Arc::new(Admissions::new(client, config))
+    let (withdrawals, to_withdraw) = Withdrawals::open(dir.join("edge/asked"), |_| false);
+    (Arc::new(Admissions::new(client, config, withdrawals)), to_withdraw)
 }
 
 async fn answer(edge: Edge, to: &str) -> Response {
@@ -227,7 +230,7 @@ async fn what_was_known_is_known_after_a_restart() {
     world.call(to("100")).await;
     stop.cancel();
     keeper.await.unwrap();
-    world.admissions = admissions(&world.url, world.dir.path());
+    world.admissions = admissions(&world.url, world.dir.path()).0;
     world.becomes(Edge::Status(500));
     assert_eq!(world.call(to("100")).await, (AnsweredBy::Memory, "acc of 100".to_owned()));
 }
@@ -239,7 +242,7 @@ async fn a_file_that_makes_no_sense_is_done_without() {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     for text in ["", "{", r#"{"v":9,"answers":[]}"#] {
         std::fs::write(&path, text).unwrap();
-        assert_eq!(admissions(&world.url, world.dir.path()).known().unsaved(), Unsaved::Nothing);
+        assert_eq!(admissions(&world.url, world.dir.path()).0.known().unsaved(), Unsaved::Nothing);
     }
 }
 
@@ -258,4 +261,26 @@ fn the_lines_called_longest_ago_are_forgotten_first() {
     known.remember(line(10_000), acceptance("sip:1@a"), 10_000);
     let known_still = [0, 1, 2].map(|n| known.recall(&line(n), 0, Duration::from_secs(1)).is_some());
     assert_eq!(known_still, [true, false, true]);
+}
+
+#[tokio::test]
+async fn a_call_the_edge_may_hold_credits_for_is_kept_in_mind_and_withdrawn_if_it_is_turned_away() {
+    let refuses = || Edge::Refuses(486, RefusalReason::AccountCallLimit);
+    for (edge, kept, withdrawn) in [
+        (Edge::Accepts, true, false),
+        (refuses(), false, false),
+        (Edge::Status(401), false, false),
+        (Edge::Status(429), false, false),
+        (Edge::Status(500), true, true),
+        (Edge::Hangs, true, true),
+        (Edge::Babbles, true, true),
+    ] {
+        let mut world = World::new(edge).await;
+        world.call(to("100")).await;
+        let file = world.dir.path().join("edge/asked/call.json");
+        let asked = world.asked.lock().unwrap()[0].clone();
+        let noted = std::fs::read(file).ok().map(|json| serde_json::from_slice::<AdmissionRequest>(&json).unwrap());
+        assert_eq!(noted, kept.then_some(asked));
+        assert_eq!(world.to_withdraw.try_recv().ok(), withdrawn.then(|| "call".to_owned()));
+    }
 }
