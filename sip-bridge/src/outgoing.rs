@@ -10,7 +10,7 @@ use crate::message::headers::{self, plain};
 use crate::message::request::Draft;
 use crate::message::uri::{Protocol, stack_uri};
 use crate::redirect::Redirects;
-use crate::{CallInfo, Credentials, Dialog, Failure, SipError};
+use crate::{CallInfo, Credentials, Dialog, Failure, Replaces, SipError, carrier};
 use rsipstack::sip::{HasHeaders, Method, Request};
 use rsipstack::transaction::random_text;
 use std::collections::HashMap;
@@ -36,6 +36,8 @@ pub struct OutgoingTarget {
     pub credentials: Option<Credentials>,
     /// How many other places 3xx answers may send the call to; 0 reports a 3xx as the failure it is.
     pub max_redirects: u8,
+    /// The dialog of the called side that this call takes the place of (RFC 3891).
+    pub replaces: Option<Replaces>,
 }
 
 impl OutgoingTarget {
@@ -49,6 +51,7 @@ impl OutgoingTarget {
             headers: Vec::new(),
             credentials: None,
             max_redirects: 5,
+            replaces: None,
         }
     }
 }
@@ -169,6 +172,10 @@ pub(crate) async fn call(agent: &Arc<Agent>, target: OutgoingTarget, offer: Stri
         request_uri: target.uri,
         source: destination,
         authenticated: None,
+        asserted: carrier::asserted(&invite.headers),
+        diversions: carrier::diversions(&invite.headers),
+        user_to_user: headers::value(&invite.headers, "User-to-User"),
+        identity: Vec::new(),
         headers: headers::for_application(&invite.headers),
     };
     let means = Means {
@@ -222,6 +229,9 @@ fn invite(
     request.headers_mut().extend(agent.session_timers.wish(None, 0));
     for (name, value) in &target.headers {
         request.headers_mut().push(plain(name, value.clone()));
+    }
+    if let Some(replaces) = &target.replaces {
+        request.headers_mut().push(plain("Replaces", headers::one_line(&replaces.to_string())));
     }
     Ok(request)
 }

@@ -5,6 +5,7 @@ use super::refresh::Lifetime;
 use super::reliable::Reliable;
 use super::session::Session;
 use super::table::DialogId;
+use super::transfer::Reports;
 use super::turns::Turns;
 use super::{DialogEnd, DialogEvent};
 use crate::CallInfo;
@@ -41,6 +42,10 @@ pub(crate) struct DialogCore {
     state: Mutex<State>,
     /// Answers challenges as those of the INVITE were answered.
     pub(super) authenticator: Mutex<Option<Authenticator>>,
+    /// Where NOTIFYs about a REFER of ours go.
+    pub reports: Reports,
+    /// REFERs that came in.
+    pub(super) referrals: AtomicU32,
     /// Who may offer.
     pub turns: Arc<Turns>,
     /// What was offered and answered last.
@@ -155,6 +160,8 @@ impl DialogCore {
             peer: Mutex::new(peer),
             state: Mutex::new(state),
             authenticator: Mutex::default(),
+            reports: Reports::default(),
+            referrals: AtomicU32::new(0),
             turns: Arc::default(),
             session: Mutex::default(),
             lifetime: Mutex::default(),
@@ -216,6 +223,7 @@ impl DialogCore {
         state.end = Some(cause);
         state.events = None;
         state.pending = None;
+        self.reports.close();
         if let Some(reoffer) = state.reoffer.take() {
             let _ = reoffer.send(Reply::new(487));
         }

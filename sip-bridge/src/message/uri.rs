@@ -103,7 +103,15 @@ pub(crate) fn stack_uri(text: &str) -> Option<Uri> {
     Some(uri)
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+/// Whether a call could go to this URI, and whether it can stand in angle brackets.
+pub(crate) fn callable(uri: &str) -> bool {
+    let scheme = uri.split_once(':').map(|(scheme, _)| scheme).unwrap_or_default();
+    let known = ["sip", "sips", "tel"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    known && !uri.contains(['<', '>']) && stack_uri(uri).is_some()
+}
+
+/// Undoes `%20` and the like; `None` when that gives no text.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

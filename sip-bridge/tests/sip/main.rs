@@ -3,6 +3,7 @@
 
 mod bench;
 mod call_flows;
+mod carrier_headers;
 mod challenged_calls;
 mod dialog_requests;
 mod early_answers;
@@ -16,4 +17,5 @@ mod routes;
 mod session_timers;
 mod talk;
 mod through_kamailio;
+mod transfers;
 mod unfinished_calls;
