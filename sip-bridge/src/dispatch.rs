@@ -80,7 +80,7 @@ fn outside_dialog(
 fn options(agent: &Agent) -> Reply {
     match agent.admission() {
         Admission::Open | Admission::Busy { .. } => {
-            let contact = crate::message::request::contact(agent.local, crate::message::uri::Protocol::Udp);
+            let contact = crate::message::request::contact(agent.local, crate::message::uri::Protocol::Udp, false);
             Reply::new(200).header("Contact", contact).header("Accept", "application/sdp")
         }
         Admission::Draining => Reply::new(503),

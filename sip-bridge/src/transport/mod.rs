@@ -3,6 +3,7 @@
 
 mod gate;
 mod tcp;
+mod tls;
 mod udp;
 
 #[cfg(test)]
@@ -19,6 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+use self::tcp::Streams;
+use self::tls::Tls;
+pub use self::tls::TlsConfig;
+
 /// A TCP connection that carries nothing for this long is closed. Longer than any call without signalling,
 /// short enough that vanished peers do not pile up.
 const TCP_IDLE: Duration = Duration::from_secs(2 * 3600);
@@ -31,16 +36,25 @@ pub(crate) struct Sockets {
     udp: tokio::net::UdpSocket,
     tcp: tokio::net::TcpListener,
     pub local: SocketAddr,
+    tls: Option<TlsSocket>,
+}
+
+/// Where TLS is listened on, and what is needed for it.
+struct TlsSocket {
+    listener: tokio::net::TcpListener,
+    local: SocketAddr,
+    tls: Arc<Tls>,
 }
 
 impl Sockets {
     /// Port 0 takes a port that is free on both transports.
-    pub fn bind(listen: SocketAddr) -> Result<Self, BindError> {
+    pub fn bind(listen: SocketAddr, tls: Option<TlsConfig>) -> Result<Self, BindError> {
+        let tls = tls.map(TlsSocket::bind).transpose()?;
         let attempts = if listen.port() == 0 { 32 } else { 1 };
         let mut last = None;
         for _ in 0..attempts {
             match Self::bind_once(listen) {
-                Ok(sockets) => return Ok(sockets),
+                Ok(sockets) => return Ok(Self { tls, ..sockets }),
                 Err(error) => last = Some(error),
             }
         }
@@ -52,7 +66,18 @@ impl Sockets {
         let udp = bind_udp(listen).map_err(failed("UDP"))?;
         let local = udp.local_addr().map_err(failed("UDP"))?;
         let tcp = tcp::bind(local).map_err(failed("TCP"))?;
-        Ok(Self { udp, tcp, local })
+        Ok(Self { udp, tcp, local, tls: None })
+    }
+}
+
+impl TlsSocket {
+    fn bind(config: TlsConfig) -> Result<Self, BindError> {
+        let listen = config.listen;
+        let failed = |source| BindError { transport: "TLS", listen, source };
+        let tls = Tls::load(config).map_err(|error| failed(error.into()))?;
+        let listener = tcp::bind(listen).map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, local, tls: Arc::new(tls) })
     }
 }
 
@@ -77,15 +102,18 @@ pub(crate) struct Flow {
 pub(crate) struct Flows {
     udp: UdpConnection,
     tcp: tcp::Dialler,
+    tls: Option<(SocketAddr, tcp::Dialler)>,
 }
 
 /// Why no way was found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoFlow {
-    #[error("{0:?} is no sip: URI over UDP or TCP")]
+    #[error("{0:?} is no sip: or sips: URI over UDP, TCP or TLS")]
     NotSip(String),
     #[error("no address for host {0:?}")]
     Unresolved(String),
+    #[error("TLS is not configured here")]
+    NoTls,
     #[error("cannot connect to {0}: {1}")]
     Connect(SocketAddr, std::io::Error),
 }
@@ -105,24 +133,48 @@ impl Flows {
             BindError { transport: "UDP", listen: local, source: std::io::Error::other(error.to_string()) }
         })?;
         stack.transport_layer.add_transport(SipConnection::Udp(udp.clone()));
-        tokio::spawn(tcp::accept(sockets.tcp, local, stack.clone(), stop.clone()));
-        Ok(Self { udp, tcp: tcp::Dialler::new(local, stack.clone(), stop.clone()) })
+        let streams = |local| Streams { local, stack: stack.clone(), stop: stop.clone() };
+        tokio::spawn(tcp::accept(sockets.tcp, None, streams(local)));
+        let tls = sockets.tls.map(|TlsSocket { listener, local, tls }| {
+            tokio::spawn(tcp::accept(listener, Some(tls.clone()), streams(local)));
+            (local, tcp::Dialler::new(Some(tls), streams(local)))
+        });
+        Ok(Self { udp, tcp: tcp::Dialler::new(None, streams(local)), tls })
     }
 
-    /// The way to a next hop given by address.
-    pub async fn to_address(&self, address: SocketAddr, protocol: Protocol) -> Result<Flow, NoFlow> {
-        let connection = match protocol {
-            Protocol::Udp => SipConnection::Udp(self.udp.clone()),
-            Protocol::Tcp => self.tcp.connection(address).await.map_err(|error| NoFlow::Connect(address, error))?,
+    /// Where TLS is listened on.
+    pub fn tls_local(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|(local, _)| *local)
+    }
+
+    /// The way to a next hop given by address. Over TLS its certificate must be for `name`, or for the address.
+    pub async fn to_address(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+        name: Option<&str>,
+    ) -> Result<Flow, NoFlow> {
+        let dialler = match protocol {
+            Protocol::Udp => None,
+            Protocol::Tcp => Some(&self.tcp),
+            Protocol::Tls => Some(self.tls.as_ref().map(|(_, dialler)| dialler).ok_or(NoFlow::NoTls)?),
+        };
+        let connection = match dialler {
+            None => SipConnection::Udp(self.udp.clone()),
+            Some(dialler) => {
+                let name = name.map_or_else(|| address.ip().to_string(), str::to_owned);
+                dialler.connection(address, &name).await.map_err(|error| NoFlow::Connect(address, error))?
+            }
         };
         Ok(Flow { connection, destination: sip_addr(address, protocol) })
     }
 
-    /// The way to a next hop given by URI: the first Route, or the request URI.
-    pub async fn to_uri(&self, uri: &str) -> Result<Flow, NoFlow> {
+    /// The way to a next hop given by URI: the first Route, or the request URI. Over TLS its certificate must be
+    /// for `name`, or for the URI's host.
+    pub async fn to_uri(&self, uri: &str, name: Option<&str>) -> Result<Flow, NoFlow> {
         let hop = Hop::of(uri).ok_or_else(|| NoFlow::NotSip(uri.to_owned()))?;
         let address = hop.resolve().await.ok_or_else(|| NoFlow::Unresolved(hop.host.clone()))?;
-        self.to_address(address, hop.protocol).await
+        self.to_address(address, hop.protocol, Some(name.unwrap_or(&hop.host))).await
     }
 }
 
@@ -131,16 +183,21 @@ pub(crate) fn sip_addr(address: SocketAddr, protocol: Protocol) -> SipAddr {
     let transport = match protocol {
         Protocol::Udp => rsipstack::sip::Transport::Udp,
         Protocol::Tcp => rsipstack::sip::Transport::Tcp,
+        Protocol::Tls => rsipstack::sip::Transport::Tls,
     };
     SipAddr::new(transport, address.into())
 }
 
 /// The transport a message came by.
 pub(crate) fn protocol_of(connection: &SipConnection) -> Protocol {
-    if connection.is_reliable() { Protocol::Tcp } else { Protocol::Udp }
+    match connection {
+        SipConnection::Tls(_) => Protocol::Tls,
+        other if other.is_reliable() => Protocol::Tcp,
+        _ => Protocol::Udp,
+    }
 }
 
-/// Whether a TCP connection still stands. UDP always does.
+/// Whether a TCP or TLS connection still stands. UDP always does.
 pub(crate) fn is_open(connection: &SipConnection) -> bool {
     connection.cancel_token().is_none_or(|token| !token.is_cancelled())
 }

@@ -1,23 +1,28 @@
-//! TCP: accepting connections, and one shared outgoing connection per peer (RFC 3261 18.1.1, RFC 5923).
-//! Not here: framing, which the stack does.
+//! TCP, alone or beneath TLS: accepting connections, and one shared outgoing connection per peer (RFC 3261 18.1.1,
+//! RFC 5923). Not here: framing, which the stack does; handshakes (`tls`).
 
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::SipConnection;
 use rsipstack::transport::tcp::TcpConnection;
+use rsipstack::transport::tls::TlsConnection;
 use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::tls::Tls;
 use super::{is_open, sip_addr};
 use crate::message::uri::Protocol;
 
 /// A peer that does not answer a connection request in this time counts as down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// TLS handshakes going on at once; more connections are closed.
+const MAX_HANDSHAKES: usize = 512;
 
 /// Wait after a failed accept (out of file descriptors) before trying again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -32,19 +37,42 @@ pub(super) fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What connections of one kind share.
+#[derive(Clone)]
+pub(super) struct Streams {
+    /// Where they are listened for.
+    pub local: SocketAddr,
+    pub stack: EndpointInnerRef,
+    pub stop: CancellationToken,
+}
+
 /// Hands accepted connections to the stack until `stop`.
-pub(super) async fn accept(listener: TcpListener, local: SocketAddr, stack: EndpointInnerRef, stop: CancellationToken) {
+pub(super) async fn accept(listener: TcpListener, tls: Option<Arc<Tls>>, streams: Streams) {
+    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = streams.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                if let Err(error) = adopt(stream, local, &stack, &stop) {
-                    tracing::debug!(%peer, %error, "TCP connection lost while accepting it");
+            Ok((stream, peer)) => match &tls {
+                None => {
+                    if let Err(error) = streams.adopt(stream) {
+                        tracing::debug!(%peer, %error, "TCP connection lost while accepting it");
+                    }
                 }
-            }
+                Some(tls) => {
+                    // Too many at once: this one is closed.
+                    let Ok(place) = handshakes.clone().try_acquire_owned() else { continue };
+                    let (tls, streams) = (tls.clone(), streams.clone());
+                    tokio::spawn(async move {
+                        if let Err(error) = streams.greet(&tls, stream, peer).await {
+                            tracing::debug!(%peer, %error, "TLS handshake failed");
+                        }
+                        drop(place);
+                    });
+                }
+            },
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a TCP connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -53,43 +81,72 @@ pub(super) async fn accept(listener: TcpListener, local: SocketAddr, stack: Endp
     }
 }
 
-fn adopt(
-    stream: TcpStream,
-    local: SocketAddr,
-    stack: &EndpointInnerRef,
-    stop: &CancellationToken,
-) -> std::io::Result<SipConnection> {
-    // Messages are whole when written; waiting for more only delays them.
-    stream.set_nodelay(true)?;
-    let connection = TcpConnection::from_stream(stream, sip_addr(local, Protocol::Tcp), Some(stop.child_token()))
-        .map_err(|error| std::io::Error::other(error.to_string()))?;
-    let connection = SipConnection::Tcp(connection);
-    stack.transport_layer.add_connection(connection.clone());
-    Ok(connection)
+impl Streams {
+    /// A TCP connection, in or out, becomes the stack's.
+    fn adopt(&self, stream: TcpStream) -> std::io::Result<SipConnection> {
+        // Messages are whole when written; waiting for more only delays them.
+        stream.set_nodelay(true)?;
+        let local = sip_addr(self.local, Protocol::Tcp);
+        let connection = TcpConnection::from_stream(stream, local, Some(self.stop.child_token())).map_err(broken)?;
+        Ok(self.keep(SipConnection::Tcp(connection)))
+    }
+
+    /// Our side of the handshake with a peer that connected; then the connection is the stack's.
+    async fn greet(&self, tls: &Tls, stream: TcpStream, peer: SocketAddr) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        let stream = tls.accept(stream).await?;
+        let (local, peer) = (sip_addr(self.local, Protocol::Tls), sip_addr(peer, Protocol::Tls));
+        let stop = Some(self.stop.child_token());
+        let connection = TlsConnection::from_server_stream(stream, local, peer, stop).await.map_err(broken)?;
+        self.keep(SipConnection::Tls(connection));
+        Ok(())
+    }
+
+    /// The handshake with a server; then the connection is the stack's.
+    async fn secure(&self, tls: &Tls, stream: TcpStream, name: &str) -> std::io::Result<SipConnection> {
+        stream.set_nodelay(true)?;
+        let peer = sip_addr(stream.peer_addr()?, Protocol::Tls);
+        let stream = tls.connect(name, stream).await?;
+        let stop = Some(self.stop.child_token());
+        let connection = TlsConnection::from_client_stream(stream, peer, stop).await.map_err(broken)?;
+        Ok(self.keep(SipConnection::Tls(connection)))
+    }
+
+    fn keep(&self, connection: SipConnection) -> SipConnection {
+        self.stack.transport_layer.add_connection(connection.clone());
+        connection
+    }
 }
 
-/// Opens outgoing connections and shares them: one per peer, however many calls want it at once.
+fn broken(error: rsipstack::Error) -> std::io::Error {
+    std::io::Error::other(error.to_string())
+}
+
+/// An outgoing connection, or room for one; `None` while nobody has connected.
+type Slot = Arc<Mutex<Option<SipConnection>>>;
+
+/// Opens outgoing connections and shares them: one per peer and name, however many calls want it at once.
 pub(super) struct Dialler {
-    local: SocketAddr,
-    stack: EndpointInnerRef,
-    stop: CancellationToken,
-    open: Mutex<HashMap<SocketAddr, Arc<Mutex<Option<SipConnection>>>>>,
+    tls: Option<Arc<Tls>>,
+    streams: Streams,
+    open: Mutex<HashMap<(SocketAddr, String), Slot>>,
 }
 
 impl Dialler {
-    pub fn new(local: SocketAddr, stack: EndpointInnerRef, stop: CancellationToken) -> Self {
-        Self { local, stack, stop, open: Mutex::default() }
+    pub fn new(tls: Option<Arc<Tls>>, streams: Streams) -> Self {
+        Self { tls, streams, open: Mutex::default() }
     }
 
-    /// The open connection to `peer`, or a new one.
-    pub async fn connection(&self, peer: SocketAddr) -> std::io::Result<SipConnection> {
+    /// The open connection to `peer`, or a new one. Over TLS its certificate must be for `name`.
+    pub async fn connection(&self, peer: SocketAddr, name: &str) -> std::io::Result<SipConnection> {
+        let name = if self.tls.is_some() { name.to_ascii_lowercase() } else { String::new() };
         let slot = {
             let mut open = self.open.lock().await;
             // Peers that are gone and that nobody is connecting to right now.
             open.retain(|_, slot| {
                 Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|c| c.as_ref().is_some_and(is_open))
             });
-            open.entry(peer).or_default().clone()
+            open.entry((peer, name.clone())).or_default().clone()
         };
         let mut connection = slot.lock().await;
         if let Some(open) = connection.as_ref().filter(|c| is_open(c)) {
@@ -98,6 +155,10 @@ impl Dialler {
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(peer))
             .await
             .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-        Ok(connection.insert(adopt(stream, self.local, &self.stack, &self.stop)?).clone())
+        let opened = match &self.tls {
+            None => self.streams.adopt(stream)?,
+            Some(tls) => self.streams.secure(tls, stream, &name).await?,
+        };
+        Ok(connection.insert(opened).clone())
     }
 }

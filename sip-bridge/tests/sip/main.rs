@@ -4,6 +4,7 @@
 mod bench;
 mod call_flows;
 mod carrier_headers;
+mod certificates;
 mod challenged_calls;
 mod dialog_requests;
 mod early_answers;
@@ -17,5 +18,7 @@ mod routes;
 mod session_timers;
 mod talk;
 mod through_kamailio;
+mod through_sipp;
+mod tls;
 mod transfers;
 mod unfinished_calls;
