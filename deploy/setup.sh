@@ -27,7 +27,7 @@ worker_build_version=0.8.7
 wasm_bindgen_version=0.2.130
 node_version=22.23.3
 
-packages="ca-certificates cmake curl gcc g++ libc6-dev make pkg-config procps util-linux kamailio
+packages="ca-certificates cmake curl gcc g++ libc6-dev make pkg-config procps util-linux kamailio kamailio-tls-modules
     flite libflite1 libpocketsphinx3 pocketsphinx-en-us"
 # workerd runs on Node.js 20 or later. Where there is none, Debian's npm brings one.
 command -v npm > /dev/null || packages="$packages nodejs npm"

@@ -1,6 +1,8 @@
 //! The node's settings: defaults, then `tandem.toml`, then `TANDEM_*`, then flags; checked before anything starts.
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
+mod sip;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -10,6 +12,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+pub use sip::{SipDigestConfig, SipTlsConfig};
 use thiserror::Error;
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
@@ -21,6 +24,8 @@ pub struct Config {
     pub node_name: String,
     /// Address SIP is listened on, UDP and TCP.
     pub sip: SocketAddr,
+    pub sip_tls: SipTlsConfig,
+    pub sip_digest: SipDigestConfig,
     /// Address of `/health`, `/metrics`, `/v1` and `/ws`.
     pub http: SocketAddr,
     /// Address RTP is received on, as it stands in our SDP.
@@ -140,6 +145,8 @@ impl Default for Config {
         Self {
             node_name: "tandem-1".to_owned(),
             sip: SocketAddr::from((Ipv4Addr::LOCALHOST, 5070)),
+            sip_tls: SipTlsConfig::default(),
+            sip_digest: SipDigestConfig::default(),
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             rtp_ip: Ipv4Addr::LOCALHOST.into(),
             rtp_ports: PortRange(20000..=39999),
@@ -214,6 +221,7 @@ impl Config {
             return Err(ConfigError::BaseUrl(url.clone()));
         }
         self.edge.check()?;
+        self.sip_tls.check()?;
         if self.max_calls == 0 {
             return Err(ConfigError::NoCalls);
         }
@@ -264,12 +272,11 @@ impl SpeechConfig {
 
 impl Default for EdgeConfig {
     fn default() -> Self {
-        let loopback = [(IpAddr::from([127, 0, 0, 0]), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
         Self {
             url: String::new(),
             secret: ApiKey::default(),
             http_url: String::new(),
-            trusted_fronts: loopback.map(|(ip, bits)| AddressRange(IpNet::new_assert(ip, bits))).to_vec(),
+            trusted_fronts: fronts_on_this_machine(),
             away_hours: 4,
             events_days: 7,
         }
@@ -294,6 +301,12 @@ impl EdgeConfig {
         }
         if self.secret.0.is_empty() { Err(ConfigError::NoEdgeSecret) } else { Ok(()) }
     }
+}
+
+/// A front that runs beside the node.
+fn fronts_on_this_machine() -> Vec<AddressRange> {
+    let loopback = [(IpAddr::from([127, 0, 0, 0]), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
+    loopback.map(|(ip, bits)| AddressRange(IpNet::new_assert(ip, bits))).to_vec()
 }
 
 /// An http or https URL that a path can be appended to.

@@ -84,8 +84,11 @@ impl Agent {
     }
 
     /// The address we are reached at by a transport, for Via and Contact.
-    pub fn address(&self, _protocol: Protocol) -> SocketAddr {
-        self.local
+    pub fn address(&self, protocol: Protocol) -> SocketAddr {
+        match protocol {
+            Protocol::Tls => self.flows.tls_local().unwrap_or(self.local),
+            Protocol::Udp | Protocol::Tcp => self.local,
+        }
     }
 
     /// Host and port for Warning's warn-agent.

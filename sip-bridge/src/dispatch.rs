@@ -11,8 +11,9 @@ use crate::invite_server::InviteServer;
 use crate::message::address::Address;
 use crate::message::body::{self, Body};
 use crate::message::headers;
+use crate::message::replaces::Replaces;
 use crate::message::response::Reply;
-use crate::{Admission, CallInfo, IncomingCall};
+use crate::{Admission, CallInfo, DialogHandle, IncomingCall, carrier};
 use rsipstack::sip::{HeadersExt, Method, Request};
 use rsipstack::transaction::Transaction;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -79,7 +80,7 @@ fn outside_dialog(
 fn options(agent: &Agent) -> Reply {
     match agent.admission() {
         Admission::Open | Admission::Busy { .. } => {
-            let contact = crate::message::request::contact(agent.local, crate::message::uri::Protocol::Udp);
+            let contact = crate::message::request::contact(agent.local, crate::message::uri::Protocol::Udp, false);
             Reply::new(200).header("Contact", contact).header("Accept", "application/sdp")
         }
         Admission::Draining => Reply::new(503),
@@ -125,6 +126,10 @@ fn invite(
     if let Some(refusal) = refresh::refusal(agent, request) {
         return Err((Box::new(transaction), refusal));
     }
+    let replaced = match replaced(agent, request) {
+        Ok(replaced) => replaced,
+        Err(refusal) => return Err((Box::new(transaction), refusal)),
+    };
     let Some(pending) = agent.admit_pending() else {
         return Err((Box::new(transaction), Reply::new(503).retry_after(PENDING_WAIT)));
     };
@@ -149,10 +154,29 @@ fn invite(
     let (server, responder) = InviteServer::new(transaction, id.local_tag, agent.user_agent.clone());
     core.set_invite(responder.clone());
     agent.spawn(server.run(observer));
-    let call = IncomingCall::new(agent.clone(), core, events, request, offer, responder, cancelled);
+    let mut call = IncomingCall::new(agent.clone(), core, events, request, offer, responder, cancelled);
+    call.replaces = replaced;
     // Nobody listens any more: dropping the call answers 480.
     let _ = calls.send(call);
     Ok(())
+}
+
+/// The dialog that the call is to take the place of, or why it cannot (RFC 3891 3).
+fn replaced(agent: &Arc<Agent>, request: &Request) -> Result<Option<DialogHandle>, Reply> {
+    let mut named = headers::values(&request.headers, "Replaces");
+    let Some(value) = named.next() else { return Ok(None) };
+    let (Some(replaces), None) = (Replaces::parse(value), named.next()) else { return Err(Reply::new(400)) };
+    let id = DialogId { call_id: replaces.call_id, local_tag: replaces.to_tag, remote_tag: replaces.from_tag };
+    let core = agent.dialogs.get(&id).ok_or_else(|| Reply::new(481))?;
+    if core.end_cause().is_some() {
+        return Err(Reply::new(603));
+    }
+    // A call that rings here is not the caller's to take over; an answered one is not early any more.
+    match (core.is_answered(), replaces.early_only) {
+        (false, _) => Err(Reply::new(481)),
+        (true, true) => Err(Reply::new(486)),
+        (true, false) => Ok(Some(DialogHandle::new(agent.clone(), core))),
+    }
 }
 
 /// The name of the caller where callers must be known; the challenge if this one is not (RFC 3261 22.1).
@@ -183,6 +207,10 @@ fn call_info(request: &Request, id: &DialogId, source: SocketAddr) -> Option<Cal
         request_uri: request.uri.to_string(),
         source,
         authenticated: None,
+        asserted: carrier::asserted(&request.headers),
+        diversions: carrier::diversions(&request.headers),
+        user_to_user: headers::value(&request.headers, "User-to-User"),
+        identity: headers::values(&request.headers, "Identity").map(str::to_owned).collect(),
         headers: headers::for_application(&request.headers),
     })
 }

@@ -1,4 +1,4 @@
-//! The SIP endpoint: listens on UDP and TCP, hands out incoming calls, makes outgoing ones.
+//! The SIP endpoint: listens on UDP, TCP and TLS, hands out incoming calls, makes outgoing ones.
 //! Not here: what a request means (`dispatch`, `dialog`).
 
 use crate::agent::{Agent, lock};
@@ -6,7 +6,7 @@ use crate::dialog::{DialogEnd, hang_up};
 use crate::digest::server::{DigestConfig, Guard};
 use crate::dispatch::dispatch;
 use crate::outgoing;
-use crate::transport::{Flows, Sockets};
+use crate::transport::{Flows, Sockets, TlsConfig};
 use crate::{Admission, BindError, IncomingCall, OutgoingCall, OutgoingTarget, SessionTimers, SipError};
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transport::TransportLayer;
@@ -37,6 +37,8 @@ pub struct EndpointConfig {
     pub max_pending: usize,
     pub timers: Timers,
     pub session_timers: SessionTimers,
+    /// TLS beside UDP and TCP; without it `sips:` and `;transport=tls` lead nowhere.
+    pub tls: Option<TlsConfig>,
     /// Callers who must say who they are; `None` challenges nobody.
     pub digest: Option<DigestConfig>,
 }
@@ -50,6 +52,7 @@ impl EndpointConfig {
             max_pending: 1000,
             timers: Timers::default(),
             session_timers: SessionTimers::default(),
+            tls: None,
             digest: None,
         }
     }
@@ -85,9 +88,9 @@ pub struct EndpointHandle {
 }
 
 impl Endpoint {
-    /// Opens both sockets and starts answering.
+    /// Opens the sockets and starts answering.
     pub async fn bind(config: EndpointConfig) -> Result<Self, BindError> {
-        let sockets = Sockets::bind(config.listen)?;
+        let sockets = Sockets::bind(config.listen, config.tls)?;
         let local = sockets.local;
         let stop = CancellationToken::new();
         let layer = TransportLayer::new(stop.child_token());
@@ -161,6 +164,11 @@ impl EndpointHandle {
     /// Where it listens, with the port really taken.
     pub fn local_addr(&self) -> SocketAddr {
         self.agent.local
+    }
+
+    /// Where it listens for TLS, with the port really taken.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.agent.flows.tls_local()
     }
 
     /// Decides about calls from now on; those in hand go on.

@@ -5,7 +5,7 @@ mod provisional;
 
 use crate::agent::{Agent, lock};
 use crate::dialog::core::DialogCore;
-use crate::dialog::{Dialog, DialogEnd, DialogEvent, hang_up, refresh};
+use crate::dialog::{Dialog, DialogEnd, DialogEvent, DialogHandle, hang_up, refresh};
 use crate::invite_server::{InviteObserver, Responder};
 use crate::message::body::{self, Body};
 use crate::message::response::Reply;
@@ -21,6 +21,9 @@ pub struct IncomingCall {
     pub info: CallInfo,
     /// The caller's SDP; `None` is a late offer: `accept` then takes our offer and the answer comes in the ACK.
     pub offer: Option<String>,
+    /// The dialog this call is to take the place of (RFC 3891): after `accept` it is ours to end. Whoever knows its
+    /// tags may ask for this.
+    pub replaces: Option<DialogHandle>,
     agent: Arc<Agent>,
     core: Arc<DialogCore>,
     events: Option<mpsc::Receiver<DialogEvent>>,
@@ -65,6 +68,7 @@ impl IncomingCall {
         Self {
             info,
             offer,
+            replaces: None,
             agent,
             core,
             events: Some(events),

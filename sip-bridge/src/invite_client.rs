@@ -185,7 +185,7 @@ impl InviteClient {
             return false;
         }
         while let Some(uri) = self.means.redirects.next() {
-            match self.agent.flows.to_uri(&uri).await {
+            match self.agent.flows.to_uri(&uri, None).await {
                 Ok(flow) => {
                     if !self.means.authenticator.as_mut().is_some_and(Authenticator::leave_home) {
                         self.means.authenticator = None;

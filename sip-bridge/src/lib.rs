@@ -5,12 +5,14 @@ mod admission;
 mod agent;
 mod branches;
 mod call_info;
+mod carrier;
 mod dialog;
 mod digest;
 mod dispatch;
 mod endpoint;
 mod error;
 mod failure;
+pub mod identity;
 mod incoming;
 mod invite_client;
 mod invite_server;
@@ -23,12 +25,18 @@ mod transport;
 
 pub use admission::Admission;
 pub use call_info::CallInfo;
-pub use dialog::{Dialog, DialogEnd, DialogEvent, DialogHandle, OfferReply};
+pub use carrier::{Diversion, Party};
+pub use dialog::{
+    Dialog, DialogEnd, DialogEvent, DialogHandle, OfferReply, ReferReply, Referral, Transfer, TransferProgress,
+};
 pub use digest::Credentials;
 pub use digest::server::DigestConfig;
 pub use endpoint::{Endpoint, EndpointConfig, EndpointHandle, Timers};
 pub use error::{BindError, SipError};
 pub use failure::Failure;
 pub use incoming::{IncomingCall, Rejection};
+pub use message::replaces::Replaces;
+pub use message::uri::Protocol;
 pub use outgoing::{OutgoingCall, OutgoingTarget, Progress};
 pub use session_timer::SessionTimers;
+pub use transport::TlsConfig;

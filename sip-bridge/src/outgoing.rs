@@ -8,9 +8,9 @@ use crate::invite_client::{InviteClient, Means, Wish};
 use crate::message::address::Address;
 use crate::message::headers::{self, plain};
 use crate::message::request::Draft;
-use crate::message::uri::{Protocol, stack_uri};
+use crate::message::uri::{Hop, Protocol, stack_uri};
 use crate::redirect::Redirects;
-use crate::{CallInfo, Credentials, Dialog, Failure, SipError};
+use crate::{CallInfo, Credentials, Dialog, Failure, Replaces, SipError, carrier};
 use rsipstack::sip::{HasHeaders, Method, Request};
 use rsipstack::transaction::random_text;
 use std::collections::HashMap;
@@ -28,14 +28,18 @@ pub struct OutgoingTarget {
     pub from: String,
     /// Next hop (an outbound proxy); `None` sends to the URI's own host.
     pub via: Option<SocketAddr>,
-    /// TCP instead of UDP to the next hop. Without `via`, `;transport=tcp` in the URI does the same.
-    pub tcp: bool,
+    /// Transport to the next hop. Without `via`, `sips:` and `;transport=` in the URI come before it.
+    pub protocol: Protocol,
+    /// Whom the next hop's TLS certificate must be for; `None` is the host of the URI, or the address in `via`.
+    pub server_name: Option<String>,
     /// Headers added to the INVITE.
     pub headers: Vec<(String, String)>,
     /// Answers 401 and 407, to the INVITE and in its dialog. After a redirection only if they name their realm.
     pub credentials: Option<Credentials>,
     /// How many other places 3xx answers may send the call to; 0 reports a 3xx as the failure it is.
     pub max_redirects: u8,
+    /// The dialog of the called side that this call takes the place of (RFC 3891).
+    pub replaces: Option<Replaces>,
 }
 
 impl OutgoingTarget {
@@ -45,10 +49,12 @@ impl OutgoingTarget {
             uri: uri.into(),
             from: from.into(),
             via: None,
-            tcp: false,
+            protocol: Protocol::Udp,
+            server_name: None,
             headers: Vec::new(),
             credentials: None,
             max_redirects: 5,
+            replaces: None,
         }
     }
 }
@@ -147,14 +153,15 @@ pub(crate) async fn call(agent: &Arc<Agent>, target: OutgoingTarget, offer: Stri
     if agent.stop.is_cancelled() {
         return Err(SipError::Ended("endpoint stopped".to_owned()));
     }
-    let wanted = if target.tcp { Protocol::Tcp } else { Protocol::Udp };
     let failed = |why: String| SipError::Send { method: Method::Invite.to_string(), why };
-    let flow = match target.via {
-        Some(hop) => agent.flows.to_address(hop, wanted).await,
-        None if target.tcp && !target.uri.contains("transport=") => {
-            agent.flows.to_uri(&format!("{};transport=tcp", target.uri)).await
+    let name = target.server_name.as_deref();
+    let flow = match (target.via, target.protocol) {
+        (Some(hop), protocol) => agent.flows.to_address(hop, protocol, name).await,
+        (None, Protocol::Tcp | Protocol::Tls) if Hop::of(&target.uri).is_some_and(|hop| hop.is_default()) => {
+            let token = target.protocol.token().to_ascii_lowercase();
+            agent.flows.to_uri(&format!("{};transport={token}", target.uri), name).await
         }
-        None => agent.flows.to_uri(&target.uri).await,
+        (None, _) => agent.flows.to_uri(&target.uri, name).await,
     }
     .map_err(|error| failed(error.to_string()))?;
     let destination = flow.destination.get_socketaddr().map_err(|error| failed(error.to_string()))?;
@@ -169,6 +176,10 @@ pub(crate) async fn call(agent: &Arc<Agent>, target: OutgoingTarget, offer: Stri
         request_uri: target.uri,
         source: destination,
         authenticated: None,
+        asserted: carrier::asserted(&invite.headers),
+        diversions: carrier::diversions(&invite.headers),
+        user_to_user: headers::value(&invite.headers, "User-to-User"),
+        identity: Vec::new(),
         headers: headers::for_application(&invite.headers),
     };
     let means = Means {
@@ -222,6 +233,9 @@ fn invite(
     request.headers_mut().extend(agent.session_timers.wish(None, 0));
     for (name, value) in &target.headers {
         request.headers_mut().push(plain(name, value.clone()));
+    }
+    if let Some(replaces) = &target.replaces {
+        request.headers_mut().push(plain("Replaces", headers::one_line(&replaces.to_string())));
     }
     Ok(request)
 }

@@ -55,6 +55,20 @@ fn a_front_is_named_by_its_address_or_a_range_of_them() {
 }
 
 #[test]
+fn tls_needs_a_certificate_and_challenges_need_users() {
+    let config = Config::default();
+    assert!(config.sip_tls.endpoint().is_none() && config.sip_digest.endpoint().is_none());
+    let tls = SipTlsConfig { certificate: "node.pem".into(), client_roots: "ca.pem".into(), ..SipTlsConfig::default() };
+    let endpoint = tls.endpoint().unwrap();
+    assert_eq!((endpoint.client_roots, endpoint.server_roots), (Some("ca.pem".into()), None));
+    let users = [("alice".to_owned(), ApiKey("secret".to_owned()))].into();
+    let digest = SipDigestConfig { users, ..SipDigestConfig::default() };
+    assert!(!format!("{digest:?} {:?}", digest.endpoint()).contains("secret"));
+    let unspecified = SipTlsConfig { listen: "0.0.0.0:5071".parse().unwrap(), ..SipTlsConfig::default() };
+    assert!(refusal(Config { sip_tls: unspecified, ..Config::default() }).starts_with("sip_tls.listen is"));
+}
+
+#[test]
 fn a_key_does_not_show_itself() {
     let config = SpeechConfig { api_key: ApiKey("sk-secret".to_owned()), ..SpeechConfig::default() };
     assert!(!format!("{config:?}").contains("secret"));

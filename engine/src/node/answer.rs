@@ -140,7 +140,7 @@ impl Answered {
                     return self.agreed.as_ref().map(media_session);
                 }
                 DialogEvent::Reoffer { reply, .. } => reply.reject(rejection(491, "Request Pending", None)).await,
-                DialogEvent::Info { .. } => {}
+                DialogEvent::Info { .. } | DialogEvent::Refer { .. } => {}
                 DialogEvent::Ended { .. } => return None,
             }
         }
@@ -162,6 +162,8 @@ impl Answered {
                     Some(DialogEvent::Reoffer { offer, reply }) => self.reoffered(key, offer, reply).await,
                     Some(DialogEvent::Confirmed { answer: Some(answer) }) => self.offer_answered(key, &answer).await,
                     Some(DialogEvent::Confirmed { answer: None } | DialogEvent::Info { .. }) => {}
+                    // Dropped, which declines it.
+                    Some(DialogEvent::Refer { .. }) => {}
                     Some(DialogEvent::Ended { cause }) => return our_cause.unwrap_or(cause_of(&cause)),
                     None => return our_cause.unwrap_or(EndCause::SignallingFailed),
                 },

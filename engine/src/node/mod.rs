@@ -218,6 +218,8 @@ impl Node {
         let mut sip = EndpointConfig::new(node.config.sip);
         sip.user_agent = concat!("Tandem/", env!("CARGO_PKG_VERSION")).to_owned();
         sip.max_pending = MAX_PENDING;
+        sip.tls = node.config.sip_tls.endpoint();
+        sip.digest = node.config.sip_digest.endpoint();
         let endpoint = Endpoint::bind(sip).await?;
         if let Some(tasks) = &mut edge_tasks {
             tasks.link(&node);

@@ -211,7 +211,7 @@ impl Caller {
                 self.ended = Some(CallEnded::Signalling(reason));
             }
             Some(DialogEvent::Ended { .. }) | None => self.ended = Some(CallEnded::HungUp),
-            Some(DialogEvent::Confirmed { .. } | DialogEvent::Info { .. }) => {}
+            Some(DialogEvent::Confirmed { .. } | DialogEvent::Info { .. } | DialogEvent::Refer { .. }) => {}
         }
     }
 }

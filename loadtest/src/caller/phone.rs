@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use engine::audio::g711::Law;
 use sip_bridge::sdp::{self, Codec, Local, Negotiated};
-use sip_bridge::{BindError, Endpoint, EndpointConfig, EndpointHandle, Failure, OutgoingTarget, Progress, SipError};
+use sip_bridge::{
+    BindError, Endpoint, EndpointConfig, EndpointHandle, Failure, OutgoingTarget, Progress, Protocol, SipError,
+};
 use thiserror::Error;
 
 use super::call::Caller;
@@ -81,7 +83,7 @@ impl Phone {
         };
         let outgoing = OutgoingTarget {
             via: target.via,
-            tcp: target.tcp,
+            protocol: if target.tcp { Protocol::Tcp } else { Protocol::Udp },
             headers: target.headers.clone(),
             ..OutgoingTarget::new(&target.uri, &target.from)
         };

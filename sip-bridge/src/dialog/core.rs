@@ -5,6 +5,7 @@ use super::refresh::Lifetime;
 use super::reliable::Reliable;
 use super::session::Session;
 use super::table::DialogId;
+use super::transfer::Reports;
 use super::turns::Turns;
 use super::{DialogEnd, DialogEvent};
 use crate::CallInfo;
@@ -41,6 +42,10 @@ pub(crate) struct DialogCore {
     state: Mutex<State>,
     /// Answers challenges as those of the INVITE were answered.
     pub(super) authenticator: Mutex<Option<Authenticator>>,
+    /// Where NOTIFYs about a REFER of ours go.
+    pub reports: Reports,
+    /// REFERs that came in.
+    pub(super) referrals: AtomicU32,
     /// Who may offer.
     pub turns: Arc<Turns>,
     /// What was offered and answered last.
@@ -63,7 +68,7 @@ pub(super) struct Peer {
     cseq: Option<u32>,
     /// Their Allow.
     allow: Option<String>,
-    /// The TCP connection the dialog began on; reused while it stands.
+    /// The TCP or TLS connection the dialog began on; reused while it stands.
     pub connection: Option<SipConnection>,
 }
 
@@ -94,7 +99,7 @@ impl DialogCore {
             routes: record_route(request),
             cseq: headers::cseq(&request.headers),
             allow: headers::value(&request.headers, "Allow"),
-            connection: connection.filter(|c| protocol_of(c) == Protocol::Tcp).cloned(),
+            connection: connection.filter(|c| c.is_reliable()).cloned(),
         };
         let settled = CancellationToken::new();
         Some(Self::new(id, info, local, remote, 0, peer, Some(pending), settled))
@@ -121,7 +126,7 @@ impl DialogCore {
             routes,
             cseq: None,
             allow: headers::value(response.headers(), "Allow"),
-            connection: Some(&flow.connection).filter(|c| protocol_of(c) == Protocol::Tcp).cloned(),
+            connection: Some(&flow.connection).filter(|c| c.is_reliable()).cloned(),
         };
         let settled = CancellationToken::new();
         let cseq = headers::cseq(&invite.headers)?;
@@ -155,6 +160,8 @@ impl DialogCore {
             peer: Mutex::new(peer),
             state: Mutex::new(state),
             authenticator: Mutex::default(),
+            reports: Reports::default(),
+            referrals: AtomicU32::new(0),
             turns: Arc::default(),
             session: Mutex::default(),
             lifetime: Mutex::default(),
@@ -216,6 +223,7 @@ impl DialogCore {
         state.end = Some(cause);
         state.events = None;
         state.pending = None;
+        self.reports.close();
         if let Some(reoffer) = state.reoffer.take() {
             let _ = reoffer.send(Reply::new(487));
         }
@@ -273,7 +281,7 @@ impl DialogCore {
         if let Some(allow) = headers::value(message.headers(), "Allow") {
             peer.allow = Some(allow);
         }
-        if let Some(connection) = connection.filter(|c| protocol_of(c) == Protocol::Tcp) {
+        if let Some(connection) = connection.filter(|c| c.is_reliable()) {
             peer.connection = Some(connection.clone());
         }
     }
@@ -292,8 +300,9 @@ impl DialogCore {
 
     /// Our Contact, by the transport of the dialog.
     pub fn contact(&self, agent: &Agent) -> String {
-        let protocol = if lock(&self.peer).connection.is_some() { Protocol::Tcp } else { Protocol::Udp };
-        contact(agent.local, protocol)
+        let protocol = lock(&self.peer).connection.as_ref().map_or(Protocol::Udp, protocol_of);
+        let secure = self.info.request_uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
+        contact(agent.address(protocol), protocol, secure)
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod core;
 mod modify;
+mod referral;
 pub(crate) mod refresh;
 pub(crate) mod reliable;
 pub(crate) mod reoffer;
@@ -10,15 +11,19 @@ pub(crate) mod requests;
 mod sending;
 mod session;
 pub(crate) mod table;
+mod transfer;
 mod turns;
 
 use self::core::DialogCore;
 use crate::agent::Agent;
+use crate::message::replaces::Replaces;
 use crate::{CallInfo, SipError};
+pub use referral::{ReferReply, Referral};
 pub use reoffer::OfferReply;
 use rsipstack::sip::Method;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+pub use transfer::{Transfer, TransferProgress};
 
 /// An answered call. Dropping it ends the call with BYE.
 pub struct Dialog {
@@ -28,7 +33,7 @@ pub struct Dialog {
     end_told: bool,
 }
 
-/// Changes and ends a call from elsewhere.
+/// Acts on a call from elsewhere.
 #[derive(Clone)]
 pub struct DialogHandle {
     agent: Arc<Agent>,
@@ -43,6 +48,15 @@ pub enum DialogEvent {
     Confirmed { answer: Option<String> },
     /// A re-INVITE or UPDATE wants other media; `offer` is `None` when it asks us for an offer.
     Reoffer { offer: Option<String>, reply: OfferReply },
+    /// The other side asks us to call somebody (RFC 3515), in place of a dialog of theirs if `replaces` names one.
+    Refer {
+        /// A `sip:`, `sips:` or `tel:` URI.
+        refer_to: String,
+        replaces: Option<Replaces>,
+        /// URI of Referred-By (RFC 3892); nothing vouches for it.
+        referred_by: Option<String>,
+        reply: ReferReply,
+    },
     /// INFO, already answered 200.
     Info { content_type: String, body: Vec<u8> },
     /// The last event.
@@ -99,6 +113,10 @@ impl Drop for Dialog {
 }
 
 impl DialogHandle {
+    pub(crate) fn new(agent: Arc<Agent>, core: Arc<DialogCore>) -> Self {
+        Self { agent, core }
+    }
+
     /// Sends BYE and waits for its answer; `reason` becomes the text of a Reason header (RFC 3326).
     ///
     /// `Ended` is told at once. Before the caller's ACK the BYE waits for it, 64*T1 at most (RFC 3261 15).

@@ -5,7 +5,7 @@ use super::core::DialogCore;
 use super::refresh;
 use super::reliable::Acknowledged;
 use super::turns::{Busy, Turn};
-use super::{DialogEnd, DialogEvent, OfferReply, hang_up};
+use super::{DialogEnd, DialogEvent, OfferReply, hang_up, referral, transfer};
 use crate::agent::{Agent, Handled, InviteId, lock};
 use crate::invite_server::{InviteObserver, InviteServer};
 use crate::message::body::{self, Body};
@@ -42,6 +42,8 @@ pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Tra
         Method::Invite => reinvite(agent, core, transaction),
         Method::Update => update(agent, core, transaction),
         Method::Info => info(agent, &core, transaction),
+        Method::Refer if core.is_answered() => referral::refer(agent, &core, transaction),
+        Method::Notify => transfer::notify(agent, &core, transaction),
         Method::Options => agent.reply(transaction, Reply::new(200).header("Accept", "application/sdp")),
         Method::PRack => prack(agent, &core, transaction),
         _ => agent.reply(transaction, Reply::method_not_allowed()),

@@ -122,7 +122,7 @@ impl DialogCore {
                 let destination = connection.get_remote_addr().cloned().unwrap_or_default();
                 Flow { connection, destination }
             }
-            None => agent.flows.to_uri(next_hop).await.map_err(|error| failed(error.to_string()))?,
+            None => agent.flows.to_uri(next_hop, None).await.map_err(|error| failed(error.to_string()))?,
         };
         let protocol = protocol_of(&flow.connection);
         let mut request = Draft {

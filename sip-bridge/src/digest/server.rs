@@ -7,6 +7,7 @@ use crate::agent::lock;
 use crate::message::headers::{self, quoted};
 use crate::message::response::Reply;
 use hmac::{Hmac, Mac};
+use ipnet::IpNet;
 use rsipstack::sip::Request;
 use secrecy::SecretString;
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ pub struct DigestConfig {
     /// Who may call; the realm in here is not looked at.
     pub users: Vec<Credentials>,
     /// Addresses whose requests are not challenged: proxies that know who calls.
-    pub trusted: Vec<IpAddr>,
+    pub trusted: Vec<IpNet>,
 }
 
 /// What a request that should be authenticated deserves.
@@ -58,7 +59,7 @@ impl Guard {
     }
 
     pub fn trusts(&self, source: IpAddr) -> bool {
-        self.config.trusted.contains(&source)
+        self.config.trusted.iter().any(|range| range.contains(&source))
     }
 
     /// 401 with a fresh nonce. `now` is any clock in seconds that does not go back.

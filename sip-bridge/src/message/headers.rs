@@ -4,10 +4,11 @@
 use rsipstack::sip::{Header, Headers};
 
 /// Methods answered with more than an error, for Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 
-/// Option tags understood (RFC 3261 20.37): reliable provisional answers, session timers.
-pub(crate) const SUPPORTED: &[&str] = &["100rel", "timer"];
+/// Option tags understood (RFC 3261 20.37): reliable provisional answers, session timers, calls in place of others,
+/// REFER without reports.
+pub(crate) const SUPPORTED: &[&str] = &["100rel", "timer", "replaces", "norefersub"];
 
 /// The first value of a header.
 pub(crate) fn value(headers: &Headers, name: &str) -> Option<String> {

@@ -4,6 +4,7 @@
 pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod headers;
+pub(crate) mod replaces;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod uri;

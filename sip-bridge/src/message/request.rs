@@ -4,7 +4,8 @@
 use super::headers::{self, plain, quoted};
 use super::uri::Protocol;
 use rsipstack::sip::{
-    CSeq, CallId, Contact, ContentLength, From, Header, MaxForwards, Method, Request, Route, To, Uri, Version, Via,
+    CSeq, CallId, Contact, ContentLength, From, Header, MaxForwards, Method, Request, Route, Scheme, To, Uri, Version,
+    Via,
 };
 use rsipstack::transaction::random_text;
 use std::net::SocketAddr;
@@ -38,7 +39,7 @@ impl Draft<'_> {
         ]);
         // Target refresh requests (RFC 3261 12.2, RFC 3311 5.1).
         if matches!(method, Method::Invite | Method::Update) {
-            headers.push(Header::Contact(Contact::new(contact(self.local, self.protocol))));
+            headers.push(Header::Contact(Contact::new(contact(self.local, self.protocol, is_secure(&self.uri)))));
             headers.push(plain("Allow", headers::ALLOW));
             headers.push(plain("Supported", headers::SUPPORTED.join(", ")));
         }
@@ -69,16 +70,25 @@ pub(crate) fn again(request: &Request, cseq: u32, protocol: Protocol, local: Soc
         match header {
             Header::Via(_) => *header = via(protocol, local),
             Header::CSeq(_) => *header = Header::CSeq(CSeq::new(format!("{cseq} {method}"))),
-            Header::Contact(_) => *header = Header::Contact(Contact::new(contact(local, protocol))),
+            Header::Contact(_) => {
+                *header = Header::Contact(Contact::new(contact(local, protocol, is_secure(&request.uri))));
+            }
             _ => {}
         }
     }
     request
 }
 
+/// Whether a request is for a `sips:` URI: our Contact must be one then (RFC 3261 8.1.1.8, 12.1.1).
+fn is_secure(uri: &Uri) -> bool {
+    uri.scheme == Some(Scheme::Sips)
+}
+
 /// Our Contact: the address we listen on, by the transport the dialog uses (RFC 3261 8.1.1.8).
-pub(crate) fn contact(local: SocketAddr, protocol: Protocol) -> String {
+pub(crate) fn contact(local: SocketAddr, protocol: Protocol, secure: bool) -> String {
     match protocol {
+        _ if secure => format!("<sips:{local}>"),
+        Protocol::Tls => format!("<sip:{local};transport=tls>"),
         Protocol::Udp => format!("<sip:{local}>"),
         Protocol::Tcp => format!("<sip:{local};transport=tcp>"),
     }

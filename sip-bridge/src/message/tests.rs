@@ -51,12 +51,22 @@ fn lists_are_split_between_addresses_only() {
 
 #[test]
 fn a_uri_leads_to_host_port_and_transport() {
-    let hop = |host: &str, port, protocol, loose| Some(Hop { host: host.to_owned(), port, protocol, loose });
+    let hop = |host: &str, port, protocol, loose| {
+        // What the cases below have in common: only one of them names no transport and is not plain.
+        let named = protocol == Protocol::Tcp;
+        Some(Hop { host: host.to_owned(), port, protocol, loose, named })
+    };
     assert_eq!(Hop::of("sip:a@127.0.0.1:5070;transport=TCP;lr"), hop("127.0.0.1", 5070, Protocol::Tcp, true));
     assert_eq!(Hop::of("sip:+49;phone-context=x@h;user=phone"), hop("h", 5060, Protocol::Udp, false));
     assert_eq!(Hop::of("sip:[::1]:7;lr=on"), hop("::1", 7, Protocol::Udp, true));
+    let secure = |uri: &str| Hop::of(uri).map(|hop| (hop.host, hop.port, hop.protocol));
+    assert_eq!(secure("sips:a@h"), Some(("h".to_owned(), 5061, Protocol::Tls)));
+    assert_eq!(secure("sips:a@h:7;transport=tcp"), Some(("h".to_owned(), 7, Protocol::Tls)));
+    assert_eq!(secure("sip:h;transport=TLS"), Some(("h".to_owned(), 5061, Protocol::Tls)));
     assert_eq!(Hop::of("sip:h;maddr=10.0.0.1?X=a@b"), hop("10.0.0.1", 5060, Protocol::Udp, false));
-    for uri in ["sips:a@b", "tel:+49", "sip:", "sip:a@", "sip:a@h:99999", "sip:a@h;transport=ws", "nonsense"] {
+    for uri in
+        ["sips:a@h;transport=udp", "tel:+49", "sip:", "sip:a@", "sip:a@h:99999", "sip:a@h;transport=ws", "nonsense"]
+    {
         assert_eq!(Hop::of(uri), None, "{uri}");
     }
 }

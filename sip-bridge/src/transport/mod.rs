@@ -5,6 +5,7 @@ mod framing;
 mod gate;
 mod stream;
 mod tcp;
+mod tls;
 mod udp;
 
 #[cfg(test)]
@@ -20,6 +21,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+use self::tls::Tls;
+pub use self::tls::TlsConfig;
+
 /// Socket buffer asked for: a burst of a few hundred calls fits.
 const UDP_BUFFER_BYTES: usize = 4 << 20;
 
@@ -28,16 +32,25 @@ pub(crate) struct Sockets {
     udp: tokio::net::UdpSocket,
     tcp: tokio::net::TcpListener,
     pub local: SocketAddr,
+    tls: Option<TlsSocket>,
+}
+
+/// Where TLS is listened on, and what is needed for it.
+struct TlsSocket {
+    listener: tokio::net::TcpListener,
+    local: SocketAddr,
+    tls: Arc<Tls>,
 }
 
 impl Sockets {
     /// Port 0 takes a port that is free on both transports.
-    pub fn bind(listen: SocketAddr) -> Result<Self, BindError> {
+    pub fn bind(listen: SocketAddr, tls: Option<TlsConfig>) -> Result<Self, BindError> {
+        let tls = tls.map(TlsSocket::bind).transpose()?;
         let attempts = if listen.port() == 0 { 32 } else { 1 };
         let mut last = None;
         for _ in 0..attempts {
             match Self::bind_once(listen) {
-                Ok(sockets) => return Ok(sockets),
+                Ok(sockets) => return Ok(Self { tls, ..sockets }),
                 Err(error) => last = Some(error),
             }
         }
@@ -49,7 +62,18 @@ impl Sockets {
         let udp = bind_udp(listen).map_err(failed("UDP"))?;
         let local = udp.local_addr().map_err(failed("UDP"))?;
         let tcp = tcp::bind(local).map_err(failed("TCP"))?;
-        Ok(Self { udp, tcp, local })
+        Ok(Self { udp, tcp, local, tls: None })
+    }
+}
+
+impl TlsSocket {
+    fn bind(config: TlsConfig) -> Result<Self, BindError> {
+        let listen = config.listen;
+        let failed = |source| BindError { transport: "TLS", listen, source };
+        let tls = Tls::load(config).map_err(|error| failed(error.into()))?;
+        let listener = tcp::bind(listen).map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, local, tls: Arc::new(tls) })
     }
 }
 
@@ -74,15 +98,18 @@ pub(crate) struct Flow {
 pub(crate) struct Flows {
     udp: UdpConnection,
     tcp: tcp::Dialler,
+    tls: Option<(SocketAddr, tcp::Dialler)>,
 }
 
 /// Why no way was found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoFlow {
-    #[error("{0:?} is no sip: URI over UDP or TCP")]
+    #[error("{0:?} is no sip: or sips: URI over UDP, TCP or TLS")]
     NotSip(String),
     #[error("no address for host {0:?}")]
     Unresolved(String),
+    #[error("TLS is not configured here")]
+    NoTls,
     #[error("cannot connect to {0}: {1}")]
     Connect(SocketAddr, std::io::Error),
 }
@@ -102,24 +129,47 @@ impl Flows {
         })?;
         stack.transport_layer.add_transport(SipConnection::Udp(udp.clone()));
         let streams = stream::Streams { stack: stack.clone(), user_agent: user_agent.to_owned(), stop: stop.clone() };
-        tokio::spawn(tcp::accept(sockets.tcp, streams.clone()));
-        Ok(Self { udp, tcp: tcp::Dialler::new(streams) })
+        tokio::spawn(tcp::accept(sockets.tcp, None, streams.clone()));
+        let tls = sockets.tls.map(|TlsSocket { listener, local, tls }| {
+            tokio::spawn(tcp::accept(listener, Some(tls.clone()), streams.clone()));
+            (local, tcp::Dialler::new(Some(tls), streams.clone()))
+        });
+        Ok(Self { udp, tcp: tcp::Dialler::new(None, streams), tls })
     }
 
-    /// The way to a next hop given by address.
-    pub async fn to_address(&self, address: SocketAddr, protocol: Protocol) -> Result<Flow, NoFlow> {
-        let connection = match protocol {
-            Protocol::Udp => SipConnection::Udp(self.udp.clone()),
-            Protocol::Tcp => self.tcp.connection(address).await.map_err(|error| NoFlow::Connect(address, error))?,
+    /// Where TLS is listened on.
+    pub fn tls_local(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|(local, _)| *local)
+    }
+
+    /// The way to a next hop given by address. Over TLS its certificate must be for `name`, or for the address.
+    pub async fn to_address(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+        name: Option<&str>,
+    ) -> Result<Flow, NoFlow> {
+        let dialler = match protocol {
+            Protocol::Udp => None,
+            Protocol::Tcp => Some(&self.tcp),
+            Protocol::Tls => Some(self.tls.as_ref().map(|(_, dialler)| dialler).ok_or(NoFlow::NoTls)?),
+        };
+        let connection = match dialler {
+            None => SipConnection::Udp(self.udp.clone()),
+            Some(dialler) => {
+                let name = name.map_or_else(|| address.ip().to_string(), str::to_owned);
+                dialler.connection(address, &name).await.map_err(|error| NoFlow::Connect(address, error))?
+            }
         };
         Ok(Flow { connection, destination: sip_addr(address, protocol) })
     }
 
-    /// The way to a next hop given by URI: the first Route, or the request URI.
-    pub async fn to_uri(&self, uri: &str) -> Result<Flow, NoFlow> {
+    /// The way to a next hop given by URI: the first Route, or the request URI. Over TLS its certificate must be
+    /// for `name`, or for the URI's host.
+    pub async fn to_uri(&self, uri: &str, name: Option<&str>) -> Result<Flow, NoFlow> {
         let hop = Hop::of(uri).ok_or_else(|| NoFlow::NotSip(uri.to_owned()))?;
         let address = hop.resolve().await.ok_or_else(|| NoFlow::Unresolved(hop.host.clone()))?;
-        self.to_address(address, hop.protocol).await
+        self.to_address(address, hop.protocol, Some(name.unwrap_or(&hop.host))).await
     }
 }
 
@@ -128,16 +178,23 @@ pub(crate) fn sip_addr(address: SocketAddr, protocol: Protocol) -> SipAddr {
     let transport = match protocol {
         Protocol::Udp => rsipstack::sip::Transport::Udp,
         Protocol::Tcp => rsipstack::sip::Transport::Tcp,
+        Protocol::Tls => rsipstack::sip::Transport::Tls,
     };
     SipAddr::new(transport, address.into())
 }
 
 /// The transport a message came by.
 pub(crate) fn protocol_of(connection: &SipConnection) -> Protocol {
-    if connection.is_reliable() { Protocol::Tcp } else { Protocol::Udp }
+    match connection {
+        SipConnection::Channel(stream) if stream.get_addr().r#type == Some(rsipstack::sip::Transport::Tls) => {
+            Protocol::Tls
+        }
+        other if other.is_reliable() => Protocol::Tcp,
+        _ => Protocol::Udp,
+    }
 }
 
-/// Whether a TCP connection still stands. UDP always does.
+/// Whether a TCP or TLS connection still stands. UDP always does.
 pub(crate) fn is_open(connection: &SipConnection) -> bool {
     connection.cancel_token().is_none_or(|token| !token.is_cancelled())
 }

@@ -4,7 +4,7 @@
 use sip_bridge::sdp::{self, Local};
 use sip_bridge::{
     Dialog, DialogEvent, Endpoint, EndpointConfig, EndpointHandle, Failure, IncomingCall, OutgoingCall, OutgoingTarget,
-    Progress, Timers,
+    Progress, Protocol, Timers,
 };
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub fn answer_to(call: &IncomingCall) -> String {
 pub fn target(callee: SocketAddr, tcp: bool) -> OutgoingTarget {
     OutgoingTarget {
         via: Some(callee),
-        tcp,
+        protocol: if tcp { Protocol::Tcp } else { Protocol::Udp },
         headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
         ..OutgoingTarget::new(format!("sip:reception@{callee}"), "sip:alice@example.com")
     }

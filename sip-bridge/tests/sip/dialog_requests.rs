@@ -210,8 +210,8 @@ async fn every_other_request_in_a_dialog_is_answered_by_the_book() {
     let expected = [
         ("OPTIONS", 200),
         ("MESSAGE", 405),
-        ("NOTIFY", 405),
-        ("REFER", 405),
+        ("NOTIFY", 489),
+        ("REFER", 400),
         ("SUBSCRIBE", 405),
         ("PUBLISH", 405),
         ("REGISTER", 405),

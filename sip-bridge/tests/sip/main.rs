@@ -3,6 +3,8 @@
 
 mod bench;
 mod call_flows;
+mod carrier_headers;
+mod certificates;
 mod challenged_calls;
 mod dialog_requests;
 mod early_answers;
@@ -16,5 +18,8 @@ mod routes;
 mod session_timers;
 mod talk;
 mod through_kamailio;
+mod through_sipp;
+mod tls;
 mod torture;
+mod transfers;
 mod unfinished_calls;

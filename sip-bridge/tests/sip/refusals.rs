@@ -118,7 +118,7 @@ async fn options_tells_what_is_spoken_over_udp_and_tcp() {
         let answer = phone.receive().await;
         assert_eq!(answer.code(), 200);
         assert_eq!(answer.header("Accept"), Some("application/sdp"));
-        assert_eq!(answer.header("Supported"), Some("100rel, timer"));
+        assert_eq!(answer.header("Supported"), Some("100rel, timer, replaces, norefersub"));
         assert_eq!(answer.header("User-Agent"), Some("tandem-test"));
         assert!(answer.header("Allow").is_some_and(|allow| allow.contains("INVITE")));
     }

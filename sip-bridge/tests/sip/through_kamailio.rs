@@ -1,8 +1,9 @@
-//! Calls through a real Kamailio with Record-Route and loose routing, every pairing of UDP and TCP.
+//! Calls through a real Kamailio with Record-Route and loose routing, every pairing of UDP and TCP, and TLS.
 //! Not here: the configuration we deploy. Ignored unless asked for: `cargo test -- --ignored` with kamailio installed.
 
 use crate::bench::*;
-use sip_bridge::{DialogEnd, DialogEvent, OutgoingTarget};
+use crate::certificates::Authority;
+use sip_bridge::{DialogEnd, DialogEvent, Endpoint, EndpointConfig, OutgoingTarget, Protocol};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -15,19 +16,24 @@ struct Kamailio {
 }
 
 impl Kamailio {
-    async fn start(callee: SocketAddr, callee_transport: &str) -> Self {
+    /// Listens on UDP and TCP, or with an authority's certificate on TLS instead of TCP.
+    async fn start(callee: SocketAddr, callee_transport: &str, authority: Option<&Authority>) -> Self {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = free.local_addr().expect("an address");
         drop(free);
         let config = std::env::temp_dir().join(format!("sip-bridge-kamailio-{}.cfg", address.port()));
+        let (stream, tls) = match authority {
+            None => ("tcp", String::new()),
+            Some(authority) => ("tls", tls_lines(authority)),
+        };
         let text = format!(
             r#"children=1
 tcp_children=2
 log_stderror=yes
 debug=1
 listen=udp:{address}
-listen=tcp:{address}
-loadmodule "tm.so"
+listen={stream}:{address}
+{tls}loadmodule "tm.so"
 loadmodule "rr.so"
 loadmodule "sl.so"
 loadmodule "pv.so"
@@ -77,15 +83,41 @@ impl Drop for Kamailio {
     }
 }
 
+/// Its certificate, and that it wants one of the same authority of everybody it speaks to.
+fn tls_lines(authority: &Authority) -> String {
+    let (certificate, key) = authority.certificate(&["127.0.0.1"]);
+    let certificate = authority.file("kamailio.pem", &certificate);
+    let key = authority.file("kamailio.key", &key);
+    let (certificate, key, roots) = (certificate.display(), key.display(), authority.roots());
+    format!(
+        r#"enable_tls=yes
+loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "{certificate}")
+modparam("tls", "private_key", "{key}")
+modparam("tls", "ca_list", "{}")
+modparam("tls", "verify_certificate", 1)
+modparam("tls", "require_certificate", 1)
+"#,
+        roots.display()
+    )
+}
+
 async fn both_sides_hang_up(caller_tcp: bool, callee_tcp: bool) {
-    let (caller, mut callee) = (endpoint().await, endpoint().await);
+    let (caller, callee) = (endpoint().await, endpoint().await);
     let transport = if callee_tcp { "tcp" } else { "udp" };
-    let proxy = Kamailio::start(callee.handle().local_addr(), transport).await;
+    let proxy = Kamailio::start(callee.handle().local_addr(), transport, None).await;
+    let protocol = if caller_tcp { Protocol::Tcp } else { Protocol::Udp };
+    calls_through(&proxy, caller, protocol, callee).await;
+}
+
+async fn calls_through(proxy: &Kamailio, caller: Endpoint, protocol: Protocol, mut callee: Endpoint) {
     for caller_hangs_up in [true, false] {
         let target = OutgoingTarget {
             uri: "sip:reception@tandem.example".to_owned(),
             via: Some(proxy.address),
-            ..target(proxy.address, caller_tcp)
+            protocol,
+            ..target(proxy.address, false)
         };
         let mut call = caller.handle().call(target, offer()).await.expect("sent");
         let incoming = next_call(&mut callee).await;
@@ -100,7 +132,7 @@ async fn both_sides_hang_up(caller_tcp: bool, callee_tcp: bool) {
         assert!(matches!(next_event(there).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
     }
     // And a call that is given up.
-    let target = OutgoingTarget { via: Some(proxy.address), ..target(proxy.address, caller_tcp) };
+    let target = OutgoingTarget { protocol, ..target(proxy.address, false) };
     let mut call = caller.handle().call(target, offer()).await.expect("sent");
     let incoming = next_call(&mut callee).await;
     call.cancel().await;
@@ -132,4 +164,27 @@ async fn calls_go_through_kamailio_from_udp_to_tcp() {
 #[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_over_tcp() {
     both_sides_hang_up(true, true).await;
+}
+
+#[tokio::test]
+#[ignore = "needs kamailio"]
+async fn calls_go_through_kamailio_over_tls_with_certificates_on_every_side() {
+    let authority = Authority::new();
+    let secure = async |tls| Endpoint::bind(EndpointConfig { tls: Some(tls), ..config() }).await.expect("a free port");
+    let (caller, callee) =
+        (secure(authority.tls(Some(&authority))).await, secure(authority.tls(Some(&authority))).await);
+    let to = callee.handle().tls_addr().expect("TLS is listened on");
+    let proxy = Kamailio::start(to, "tls", Some(&authority)).await;
+    calls_through(&proxy, caller, Protocol::Tls, callee).await;
+}
+
+#[tokio::test]
+#[ignore = "needs kamailio"]
+async fn calls_go_through_kamailio_from_tls_to_udp() {
+    let authority = Authority::new();
+    let tls = Some(authority.tls(None));
+    let caller = Endpoint::bind(EndpointConfig { tls, ..config() }).await.expect("a free port");
+    let callee = endpoint().await;
+    let proxy = Kamailio::start(callee.handle().local_addr(), "udp", Some(&authority)).await;
+    calls_through(&proxy, caller, Protocol::Tls, callee).await;
 }
