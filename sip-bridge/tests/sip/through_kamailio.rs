@@ -1,9 +1,9 @@
 //! Calls through a real Kamailio with Record-Route and loose routing, every pairing of UDP and TCP, and TLS.
-//! Not here: the configuration we deploy. Ignored unless asked for: `cargo test -- --ignored` with kamailio installed.
+//! Not here: the configuration we deploy, which `loadtest/tests/e2e` runs.
 
 use crate::bench::*;
 use crate::certificates::Authority;
-use sip_bridge::{DialogEnd, DialogEvent, Endpoint, EndpointConfig, OutgoingTarget, Protocol};
+use sip_bridge::{Dialog, DialogEnd, DialogEvent, Endpoint, EndpointConfig, OutgoingTarget, Protocol};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -54,7 +54,9 @@ request_route {{
 "#
         );
         std::fs::write(&config, text).expect("written");
+        let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
         let process = Command::new("kamailio")
+            .env("PATH", path)
             .args(["-DD", "-E", "-m", "32", "-f"])
             .arg(&config)
             .args(["-Y"])
@@ -103,6 +105,20 @@ modparam("tls", "require_certificate", 1)
     )
 }
 
+/// A re-INVITE, an UPDATE and an INFO from one side.
+async fn change_and_inform(asking: &Dialog, asked: &mut Dialog) {
+    for update in [false, true] {
+        let handle = asking.handle();
+        let asks = async move { if update { handle.update(offer()).await } else { handle.reinvite(hold()).await } };
+        let answer = tokio::spawn(asks);
+        let DialogEvent::Reoffer { offer: Some(_), reply } = next_event(asked).await else { panic!("no reoffer") };
+        reply.accept(offer()).await;
+        assert_eq!(soon("the answer", answer).await.expect("no panic"), Ok(offer()));
+    }
+    soon("INFO", asking.handle().info("application/dtmf-relay", b"Signal=1".to_vec())).await.expect("200");
+    assert!(matches!(next_event(asked).await, DialogEvent::Info { .. }));
+}
+
 async fn both_sides_hang_up(caller_tcp: bool, callee_tcp: bool) {
     let (caller, callee) = (endpoint().await, endpoint().await);
     let transport = if callee_tcp { "tcp" } else { "udp" };
@@ -124,9 +140,13 @@ async fn calls_through(proxy: &Kamailio, caller: Endpoint, protocol: Protocol, m
         assert_eq!(incoming.info.headers, [("X-Campaign".to_owned(), "spring".to_owned())]);
         incoming.ring().await.expect("ringing");
         let sdp = answer_to(&incoming);
-        let mut theirs = incoming.accept(sdp).await.expect("accepted");
-        let (mut ours, _) = answered(&mut call).await;
+        assert_eq!(incoming.progress(sdp.clone()).await, Ok(None));
+        let mut theirs = soon("PRACK", incoming.accept(sdp.clone())).await.expect("accepted");
+        let (mut ours, answer) = answered(&mut call).await;
+        assert_eq!(answer, sdp);
         assert!(matches!(next_event(&mut theirs).await, DialogEvent::Confirmed { .. }));
+        change_and_inform(&ours, &mut theirs).await;
+        change_and_inform(&theirs, &mut ours).await;
         let (here, there) = if caller_hangs_up { (&mut ours, &mut theirs) } else { (&mut theirs, &mut ours) };
         soon("BYE", here.bye(None)).await.expect("BYE answered");
         assert!(matches!(next_event(there).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
@@ -143,31 +163,26 @@ async fn calls_through(proxy: &Kamailio, caller: Endpoint, protocol: Protocol, m
 }
 
 #[tokio::test]
-#[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_over_udp() {
     both_sides_hang_up(false, false).await;
 }
 
 #[tokio::test]
-#[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_from_tcp_to_udp() {
     both_sides_hang_up(true, false).await;
 }
 
 #[tokio::test]
-#[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_from_udp_to_tcp() {
     both_sides_hang_up(false, true).await;
 }
 
 #[tokio::test]
-#[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_over_tcp() {
     both_sides_hang_up(true, true).await;
 }
 
 #[tokio::test]
-#[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_over_tls_with_certificates_on_every_side() {
     let authority = Authority::new();
     let secure = async |tls| Endpoint::bind(EndpointConfig { tls: Some(tls), ..config() }).await.expect("a free port");
@@ -179,7 +194,6 @@ async fn calls_go_through_kamailio_over_tls_with_certificates_on_every_side() {
 }
 
 #[tokio::test]
-#[ignore = "needs kamailio"]
 async fn calls_go_through_kamailio_from_tls_to_udp() {
     let authority = Authority::new();
     let tls = Some(authority.tls(None));

@@ -27,7 +27,6 @@ fn sipp(scenario: &str, arguments: &[&str]) -> Child {
 }
 
 #[tokio::test]
-#[ignore = "needs sipp"]
 async fn sipp_sends_us_elsewhere_and_hears_how_it_went() {
     let mut callee = endpoint().await;
     let mut sipp = sipp("refer.xml", &[&callee.handle().local_addr().to_string()]);
@@ -54,7 +53,6 @@ async fn sipp_sends_us_elsewhere_and_hears_how_it_went() {
 }
 
 #[tokio::test]
-#[ignore = "needs sipp"]
 async fn sipp_challenges_us_and_believes_us() {
     let port = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
     let mut sipp = sipp("digest.xml", &["-p", &port.to_string()]);
