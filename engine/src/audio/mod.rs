@@ -10,6 +10,7 @@ pub mod vad;
 
 mod conceal;
 mod jitter;
+mod line_noise;
 mod pitch;
 mod reorder;
 mod sequence;
