@@ -2,7 +2,9 @@
 //! No socket and no clock here; packets come parsed from `rtp` and time is handed in as `Moment`.
 
 pub mod dtmf;
+pub mod dtmf_tones;
 pub mod g711;
+pub mod level;
 pub mod playout;
 pub mod quality;
 pub mod resample;

@@ -3,6 +3,7 @@
 
 mod conceal;
 mod dtmf;
+mod dtmf_tones;
 mod g711;
 mod jitter;
 mod quality;

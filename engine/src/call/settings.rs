@@ -28,6 +28,8 @@ pub struct AgentSettings {
     pub max_call: Duration,
     /// The call ends when no RTP came for so long.
     pub rtp_timeout: Duration,
+    /// The call ends when, on hold, neither RTP nor RTCP came for so long.
+    pub hold_timeout: Duration,
 }
 
 impl Default for AgentSettings {
@@ -44,6 +46,7 @@ impl Default for AgentSettings {
             endpointing: Duration::from_millis(500),
             max_call: Duration::from_secs(300),
             rtp_timeout: Duration::from_secs(15),
+            hold_timeout: Duration::from_secs(180),
         }
     }
 }
