@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession};
+use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession, SpeechCommand};
 use engine::clock::Moment;
 use engine::rtp::RtpPacket;
 use engine::rtp::rtcp::{self, Report, ReportBlock, RtcpPacket, SenderInfo};
@@ -182,6 +182,29 @@ fn the_codec_may_change_in_mid_call() {
     let packets = heard(&call);
     assert!(packets.iter().all(|p| p.payload_type == 8));
     assert!(packets.iter().all(|p| p.payload.iter().all(|&b| Law::A.decode(b).abs() <= 8)));
+}
+
+#[test]
+fn noise_is_suppressed_for_who_listens_and_kept_on_the_recording() {
+    let mut turns = Vec::new();
+    for noise_suppression in [false, true] {
+        let settings = AgentSettings { noise_suppression, ..agent() };
+        let mut call = VirtualCall::new(settings, obedient("hello", "Hi."));
+        call.caller_says(SPEECH);
+        let mut recorded = Vec::new();
+        while !call.caller_is_quiet() {
+            call.step();
+            recorded.extend_from_slice(call.call.last_frames().0);
+        }
+        let said = recorded.windows(8000).any(|window| window == &SPEECH[4000..12_000]);
+        assert!(said, "as it was said, suppression {noise_suppression}");
+        call.run_until("transcript", |c| c.has(|k| matches!(k, EventKind::TurnTranscribed { .. })));
+        turns.extend(call.commands.iter().find_map(|command| match command {
+            SpeechCommand::Transcribe { audio, .. } => Some(audio.clone()),
+            _ => None,
+        }));
+    }
+    assert_ne!(turns[0], turns[1]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! The jitter buffer behind bad networks is in the crate's `tests/jitter_buffer.rs`.
 
 mod conceal;
+mod denoise;
 mod dtmf;
 mod dtmf_tones;
 mod g711;

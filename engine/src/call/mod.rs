@@ -35,6 +35,7 @@ pub use settings::AgentSettings;
 pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 
 use crate::audio::FRAME_SAMPLES;
+use crate::audio::denoise::{self, NoiseSuppressor};
 use crate::audio::dtmf::Digit;
 use crate::audio::dtmf_tones::ToneDetector;
 use crate::audio::g711::Law;
@@ -89,6 +90,8 @@ pub struct Tenant {
 /// One call, from the first packet to the last.
 pub struct Call {
     line: Line,
+    /// If the agent wants it: what is listened to passes here, what is recorded does not.
+    noise: Option<Box<NoiseSuppressor>>,
     voice: VoiceDetector,
     diagnosis: Diagnosis,
     tones: ToneDetector,
@@ -138,6 +141,7 @@ impl Call {
             MediaSetup::Frames { law } => Line::Frames(FrameLeg::new(law, now)),
         };
         let mut call = Self {
+            noise: setup.agent.noise_suppression.then(Box::default),
             voice: VoiceDetector::new(),
             diagnosis: Diagnosis::new(now),
             tones: ToneDetector::new(),
@@ -240,8 +244,14 @@ impl Call {
             false
         } else {
             self.listen_beside_the_conversation(now, &pcm);
+            let (mut audio, mut delay) = (self.caller_frame, self.line.playout_delay());
+            if let Some(noise) = self.noise.as_mut() {
+                noise.process(&mut pcm);
+                law.encode_into(&pcm, &mut audio);
+                delay += denoise::DELAY;
+            }
             let voiced = self.voice.push(&pcm).voiced;
-            let caller = CallerFrame { audio: &self.caller_frame, voiced, delay: self.line.playout_delay() };
+            let caller = CallerFrame { audio: &audio, voiced, delay };
             self.conversation.let_voice_wait(self.key_sender.is_busy());
             self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
         };

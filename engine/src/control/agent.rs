@@ -64,6 +64,8 @@ struct AgentToml {
     rtp_timeout_s: u32,
     #[serde(default = "default_hold_timeout_s")]
     hold_timeout_s: u32,
+    #[serde(default)]
+    noise_suppression: bool,
 }
 
 fn default_silence_prompts() -> Vec<String> {
@@ -174,6 +176,7 @@ impl From<AgentToml> for AgentProfile {
                 endpointing: Duration::from_millis(file.endpointing_ms.into()),
                 rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
                 hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
+                noise_suppression: file.noise_suppression,
             }),
             voice: file.voice,
             numbers: file.numbers,

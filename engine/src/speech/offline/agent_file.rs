@@ -121,6 +121,8 @@ struct Raw {
     _endpointing_ms: IgnoredAny,
     #[serde(default, rename = "rtp_timeout_s")]
     _rtp_timeout_s: IgnoredAny,
+    #[serde(default, rename = "noise_suppression")]
+    _noise_suppression: IgnoredAny,
     #[serde(default, rename = "hold_timeout_s")]
     _hold_timeout_s: IgnoredAny,
 }
