@@ -2,6 +2,7 @@
 //! Numbers of one machine are in `benches/README.md`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use engine::audio::dtmf_tones::ToneDetector;
 use engine::audio::g711::Law;
 use engine::audio::playout::Playout;
 use engine::audio::resample::{Resampler, Upsampler};
@@ -57,6 +58,21 @@ fn jitter_buffer(c: &mut Criterion) {
     playout(c, "playout insert + next_frame, 5 % lost", 20);
 }
 
+fn key_tones(c: &mut Criterion) {
+    let speech = samples();
+    for (name, gain) in [("key tones, quiet line", 0), ("key tones, speech", 2)] {
+        let mut detector = ToneDetector::new();
+        let mut n = 0;
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                n = (n + 160) % (speech.len() - 160);
+                let frame: [i16; 160] = std::array::from_fn(|at| speech[n + at] * gain);
+                black_box(detector.push(&frame))
+            });
+        });
+    }
+}
+
 fn voice_detector(c: &mut Criterion) {
     let samples = samples();
     let speech = samples.as_chunks::<160>().0;
@@ -94,5 +110,5 @@ fn memory(_: &mut Criterion) {
     println!("bytes: Playout {}, VoiceDetector {} + 8 KiB boxed", size_of::<Playout>(), size_of::<VoiceDetector>());
 }
 
-criterion_group!(benches, g711, jitter_buffer, voice_detector, resample, memory);
+criterion_group!(benches, g711, jitter_buffer, voice_detector, key_tones, resample, memory);
 criterion_main!(benches);

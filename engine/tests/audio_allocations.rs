@@ -5,8 +5,11 @@ mod counting_allocator;
 mod netem;
 
 use counting_allocator::allocations_so_far;
+use engine::audio::denoise::NoiseSuppressor;
 use engine::audio::dtmf::DtmfReceiver;
+use engine::audio::dtmf_tones::ToneDetector;
 use engine::audio::g711::Law;
+use engine::audio::level::LevelMeter;
 use engine::audio::playout::Playout;
 use engine::audio::vad::VoiceDetector;
 use engine::clock::Moment;
@@ -27,8 +30,12 @@ fn insert_next_frame_and_push_allocate_nothing_on_a_bad_network() {
         ..Network::default()
     };
     let arrivals = network.carry(1500, 20.0);
-    let (mut playout, mut detector, mut keys) = (Playout::new(Law::Mu), VoiceDetector::new(), DtmfReceiver::new());
+    let (mut playout, mut detector, mut keys) = (Playout::new(Law::Mu), VoiceDetector::new(), DtmfReceiver::new(8000));
     let mut arrivals = arrivals.iter().peekable();
+    let (mut tones, mut level) = (ToneDetector::new(), LevelMeter::new());
+    let mut suppressor = NoiseSuppressor::new();
+    // The first frame of a thread makes room for its Fourier transforms.
+    suppressor.process(&mut [1; 160]);
     let (mut voiced, mut digits) = (0, 0);
 
     let before = allocations_so_far();
@@ -51,6 +58,9 @@ fn insert_next_frame_and_push_allocate_nothing_on_a_bad_network() {
         let mut out = [0; 160];
         playout.next_frame(now, &mut out);
         voiced += u32::from(detector.push(&out).voiced);
+        level.push(&out);
+        suppressor.process(&mut out);
+        digits += u32::from(tones.push(&out).is_some());
         digits += u32::from(keys.tick().is_some());
     }
     let allocations = allocations_so_far() - before;

@@ -6,6 +6,7 @@
 mod virtual_call;
 
 use edge_protocol::{EndCause, EventKind};
+use engine::audio::dtmf::Digit;
 use engine::call::{AgentSettings, Cue, SpeechCommand, SpeechEvent};
 use virtual_call::{SPEECH, Sent, VirtualCall, agent, obedient, spoken, voice};
 
@@ -88,7 +89,7 @@ fn a_caller_who_cuts_in_has_the_rest_flushed() {
 #[test]
 fn a_key_is_a_key_press() {
     let mut call = VirtualCall::over_frames(agent(), obedient("", "You pressed seven."));
-    call.call.handle_key(call.now, '7');
+    call.call.handle_key(call.now, Digit { char: '7', duration_ms: 100 });
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
     assert!(call.has(|k| matches!(k, EventKind::Dtmf { digit: '7', .. })));
     assert!(call.cues().contains(&&Cue::CallerSaid("[pressed 7]".to_owned())));

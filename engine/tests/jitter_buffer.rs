@@ -202,7 +202,8 @@ fn after_a_pause_of_the_sender_speech_goes_on_whatever_its_clock_did() {
             }
             let frame = playout.next_frame(now, &mut out);
             if paused && tick > 110 {
-                assert_eq!((frame, out), (Frame::Silence, [0; 160]));
+                assert_eq!(frame, Frame::Silence);
+                assert!(out.iter().all(|sample| sample.abs() < 10), "the noise of the line at most: {out:?}");
             }
             if tick >= 250 {
                 voiced_after += u32::from(frame == Frame::Voice);

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession};
+use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession, SpeechCommand};
 use engine::clock::Moment;
 use engine::rtp::RtpPacket;
-use engine::rtp::rtcp::{self, Report, RtcpPacket, SenderInfo};
+use engine::rtp::rtcp::{self, Report, ReportBlock, RtcpPacket, SenderInfo};
 use proptest::prelude::*;
 use virtual_call::{CALLER, SPEECH, VirtualCall, agent, obedient, session};
 
@@ -185,6 +185,29 @@ fn the_codec_may_change_in_mid_call() {
 }
 
 #[test]
+fn noise_is_suppressed_for_who_listens_and_kept_on_the_recording() {
+    let mut turns = Vec::new();
+    for noise_suppression in [false, true] {
+        let settings = AgentSettings { noise_suppression, ..agent() };
+        let mut call = VirtualCall::new(settings, obedient("hello", "Hi."));
+        call.caller_says(SPEECH);
+        let mut recorded = Vec::new();
+        while !call.caller_is_quiet() {
+            call.step();
+            recorded.extend_from_slice(call.call.last_frames().0);
+        }
+        let said = recorded.windows(8000).any(|window| window == &SPEECH[4000..12_000]);
+        assert!(said, "as it was said, suppression {noise_suppression}");
+        call.run_until("transcript", |c| c.has(|k| matches!(k, EventKind::TurnTranscribed { .. })));
+        turns.extend(call.commands.iter().find_map(|command| match command {
+            SpeechCommand::Transcribe { audio, .. } => Some(audio.clone()),
+            _ => None,
+        }));
+    }
+    assert_ne!(turns[0], turns[1]);
+}
+
+#[test]
 fn longer_packets_are_sent_when_asked_for() {
     let mut call = idle_call();
     let mut longer = session();
@@ -216,6 +239,59 @@ fn a_report_about_both_directions_is_sent_every_few_seconds() {
     let blocks: Vec<_> = report.blocks.collect();
     assert_eq!(blocks.len(), 1);
     assert_eq!((blocks[0].ssrc, blocks[0].cumulative_lost), (0xCAFE, 0));
+}
+
+/// The caller's report about our stream `round_trip_ms` after our own report left.
+fn answer_report(call: &mut VirtualCall, round_trip_ms: u64) -> Vec<u8> {
+    let mut packet = [0; MAX_PACKET_BYTES];
+    let sent = loop {
+        call.step();
+        if let Some(sent) = call.call.send_report(call.now, &mut packet) {
+            break sent;
+        }
+    };
+    let first = rtcp::parse(&packet[..sent.bytes]).next().unwrap().unwrap();
+    let RtcpPacket::SenderReport(ours) = first else { panic!("{first:?}") };
+    call.run_for(round_trip_ms);
+    let block = ReportBlock { ssrc: ours.ssrc, last_sr: (ours.info.ntp >> 16) as u32, ..ReportBlock::default() };
+    let report = Report { ssrc: call.ssrc, sender: None, block: Some(block), cname: "phone", bye: false };
+    let mut out = [0; 200];
+    let bytes = report.write(&mut out).unwrap();
+    out[..bytes].to_vec()
+}
+
+#[test]
+fn the_round_trip_of_reports_is_half_the_delay_that_the_score_counts_until_it_is_old() {
+    for reduced in [false, true] {
+        let mut call = idle_call();
+        call.run_for(1000);
+        let before = call.call.quality().mos;
+        let mut report = answer_report(&mut call, 800);
+        if reduced {
+            // The report alone, without a description of its source (RFC 5506).
+            report.truncate(32);
+        }
+        call.call.handle_rtcp(call.now, call.from, &report);
+        let after = call.call.quality().mos;
+        assert!(after < before - 0.4, "{before} to {after}");
+        for _ in 0..2000 {
+            call.step();
+            call.call.send_report(call.now, &mut [0; MAX_PACKET_BYTES]);
+        }
+        assert!(call.call.quality().mos > after + 0.4, "forgotten after 40 s without news");
+    }
+}
+
+#[test]
+fn reports_from_another_host_are_ignored_and_counted() {
+    let mut call = idle_call();
+    call.run_for(1000);
+    let before = call.call.quality();
+    let report = answer_report(&mut call, 800);
+    call.call.handle_rtcp(call.now, "203.0.113.9:4001".parse().unwrap(), &report);
+    let after = call.call.quality();
+    assert_eq!(after.packets_ignored, before.packets_ignored + 1);
+    assert!(after.mos > before.mos - 0.1, "{before:?} {after:?}");
 }
 
 #[test]

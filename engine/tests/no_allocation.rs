@@ -7,9 +7,9 @@ mod virtual_call;
 use std::time::Duration;
 
 use counting_allocator::allocations_so_far;
-use engine::call::MAX_PACKET_BYTES;
+use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession};
 use engine::rtp::write_header;
-use virtual_call::{SPEECH, VirtualCall, agent, obedient, spoken};
+use virtual_call::{SPEECH, VirtualCall, agent, obedient, session, spoken};
 
 use edge_protocol::EventKind;
 use engine::call::SpeechCommand;
@@ -64,6 +64,28 @@ fn a_call_in_which_the_caller_speaks_allocates_only_where_a_turn_outgrows_its_bu
     let loud: Vec<u8> = SPEECH.iter().copied().filter(|b| b & 0x7F < 0x50).collect();
     let counted = allocations(&mut call, &loud, 500);
     assert!(counted <= 3, "{counted} allocations in 500 ticks");
+}
+
+#[test]
+fn a_call_whose_caller_is_silent_allocates_only_when_that_is_told() {
+    let mut call =
+        VirtualCall::new(AgentSettings { silence_after: Duration::from_secs(100), ..agent() }, obedient("", ""));
+    call.ssrc = 0xD00D;
+    call.run_for(20_000);
+    assert!(call.has(|k| matches!(k, EventKind::MediaProblem { .. })));
+    assert_eq!(allocations(&mut call, &[0xFF; 320], 300), 0);
+}
+
+#[test]
+fn pressing_keys_allocates_nothing_as_events_or_as_tones() {
+    for telephone_event in [Some(101), None] {
+        let mut call = VirtualCall::new(agent(), obedient("", ""));
+        call.ssrc = 0xD00D;
+        call.call.change_media(call.now, MediaSession { telephone_event, ..session() });
+        call.run_for(1000);
+        call.call.send_keys("0123456789*#ABCD").expect("keys");
+        assert_eq!(allocations(&mut call, &[0xFF; 320], 300), 0);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaProblem};
 use engine::audio::g711::Law;
 use engine::call::{AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, StreamSeed};
 use engine::clock::Clock;
@@ -95,15 +95,19 @@ impl Phone {
         self.socket.local_addr().unwrap()
     }
 
+    fn send(&mut self, port: u16) {
+        let mut packet = [0xFF; 172];
+        let (header, _) = packet.split_first_chunk_mut().unwrap();
+        write_header(header, false, 0, self.sequence, u32::from(self.sequence) * 160, self.ssrc);
+        self.sequence += 1;
+        self.socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
+    }
+
     /// Sends packets until one comes back, as a phone does while its call is being set up.
     fn exchange(&mut self, port: u16) -> Vec<u8> {
         let mut heard = [0; 1500];
         for _ in 0..200 {
-            let mut packet = [0xFF; 172];
-            let (header, _) = packet.split_first_chunk_mut().unwrap();
-            write_header(header, false, 0, self.sequence, u32::from(self.sequence) * 160, self.ssrc);
-            self.sequence += 1;
-            self.socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
+            self.send(port);
             if let Ok(bytes) = self.socket.recv(&mut heard) {
                 return heard[..bytes].to_vec();
             }
@@ -166,6 +170,30 @@ async fn a_phone_behind_nat_gets_its_call_back_at_the_address_it_sends_from() {
     assert!(quality.packets_received >= 1);
     let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
     assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_at_a_calls_port_is_ignored_counted_and_named() {
+    let mut bench = bench(31_280..=31_319);
+    let (mut phone, mut stranger) = (Phone::new(1), Phone::new(2));
+    let (reservation, _lines) = bench.call("injected", phone.addr()).await;
+    stranger.socket.set_nonblocking(true).unwrap();
+    let mut named = None;
+    for _ in 0..500 {
+        phone.exchange(reservation.port);
+        stranger.send(reservation.port);
+        let event = bench.events.try_recv().ok();
+        if let Some(EventKind::MediaProblem { problem, detail }) = event.map(|event| event.kind) {
+            named = Some((problem, detail));
+            break;
+        }
+    }
+    let detail = format!("RTP came from {}, not from {}; ignored", stranger.addr(), phone.addr());
+    assert_eq!(named, Some((MediaProblem::ForeignSource, detail)));
+    bench.shard.end(reservation.key, EndCause::CallerHungUp).await;
+    let EventKind::CallEnded { quality, .. } = bench.ended().await.kind else { panic!("another event") };
+    assert!(quality.packets_ignored >= 5, "{quality:?}");
     bench.shard.stop().await;
 }
 

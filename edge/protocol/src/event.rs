@@ -85,6 +85,12 @@ pub enum EventKind {
     SpeechFailed { turn: u32, stage: SpeechStage, error: String },
     /// The other side's RTP moved to a new synchronisation source (RFC 3550 section 8.2).
     SsrcChanged { ssrc: u32 },
+    /// Something is wrong with the call's audio, or was put right; each problem is told once a call.
+    MediaProblem {
+        problem: MediaProblem,
+        /// What exactly, in words, with addresses and numbers.
+        detail: String,
+    },
     /// The media session was changed by a re-INVITE.
     MediaChanged { codec: String, on_hold: bool },
     /// The recording is complete on the node's disk. `path` is the file then; it may be compressed later to an `.ogg`
@@ -114,8 +120,12 @@ pub enum EndCause {
     CallerSilent,
     /// The maximum call length was reached.
     MaxDuration,
-    /// No RTP arrived for the configured time.
+    /// No RTP arrived any more for the configured time.
     RtpTimeout,
+    /// Not one packet of RTP arrived in the configured time.
+    NoRtp,
+    /// The call was on hold, and nothing was heard of the other side for the configured time.
+    HoldTimeout,
     /// The node was told to stop and the call outlived the drain time.
     NodeStopped,
     /// The edge told the node to end it.
@@ -126,6 +136,30 @@ pub enum EndCause {
     SignallingFailed,
     /// The node died; the recording was recovered at its next start.
     NodeCrashed,
+}
+
+/// Why there is no audio, or bad audio, in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaProblem {
+    /// Not one packet of RTP came.
+    NoRtp,
+    /// RTP came, and then no more.
+    RtpStopped,
+    /// RTP comes from an address that is not the call's; it is not played.
+    ForeignSource,
+    /// The other side's address changed behind a NAT; its audio is taken from the new one.
+    SourceMoved,
+    /// RTP comes with a payload type that was not agreed on.
+    PayloadType,
+    /// SRTP that cannot be authenticated: the keys do not match.
+    SrtpKeys,
+    /// The other side does not receive what we send, as its RTCP tells.
+    NotReceived,
+    /// The other side sends silence and nothing else.
+    CallerSilent,
+    /// The other side's audio is overdriven.
+    Clipping,
 }
 
 /// The part of a turn a provider serves.

@@ -61,6 +61,7 @@ fn folders() -> Vec<Folder> {
                 "call_started",
                 "dtmf",
                 "media_changed",
+                "media_problem",
                 "prompt_started",
                 "recording_ready",
                 "speech_failed",

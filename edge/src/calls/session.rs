@@ -298,7 +298,9 @@ fn closing(cause: EndCause, max_ms: u64) -> Closing {
         EndCause::NodeStopped | EndCause::NodeCrashed | EndCause::SpeechFailed | EndCause::SignallingFailed => {
             Closing::fault(SessionError::InternalError, "the call could not go on")
         }
-        EndCause::RtpTimeout => Closing::fault(SessionError::Timeout, "no audio came for too long"),
+        EndCause::RtpTimeout | EndCause::NoRtp | EndCause::HoldTimeout => {
+            Closing::fault(SessionError::Timeout, "no audio came for too long")
+        }
         EndCause::CallerHungUp => Closing::normal("caller_hung_up"),
         EndCause::AgentHungUp => Closing::normal("agent_hung_up"),
         EndCause::CallerSilent => Closing::normal("caller_silent"),

@@ -114,6 +114,7 @@ impl CallState {
             | EventKind::BargeIn { .. }
             | EventKind::Dtmf { .. }
             | EventKind::SsrcChanged { .. }
+            | EventKind::MediaProblem { .. }
             | EventKind::RecordingReady { .. } => {}
         }
     }
@@ -143,6 +144,8 @@ pub fn is_failure(cause: EndCause) -> bool {
         | EndCause::CallerSilent
         | EndCause::MaxDuration
         | EndCause::RtpTimeout
+        | EndCause::NoRtp
+        | EndCause::HoldTimeout
         | EndCause::EndedByEdge => false,
     }
 }

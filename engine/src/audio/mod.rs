@@ -1,8 +1,11 @@
 //! Pure audio for one call: G.711, jitter buffer, concealment, voice detection, DTMF, resampling, quality.
 //! No socket and no clock here; packets come parsed from `rtp` and time is handed in as `Moment`.
 
+pub mod denoise;
 pub mod dtmf;
+pub mod dtmf_tones;
 pub mod g711;
+pub mod level;
 pub mod playout;
 pub mod quality;
 pub mod resample;
@@ -10,6 +13,7 @@ pub mod vad;
 
 mod conceal;
 mod jitter;
+mod line_noise;
 mod pitch;
 mod reorder;
 mod sequence;

@@ -2,7 +2,9 @@
 //! The jitter buffer behind bad networks is in the crate's `tests/jitter_buffer.rs`.
 
 mod conceal;
+mod denoise;
 mod dtmf;
+mod dtmf_tones;
 mod g711;
 mod jitter;
 mod quality;

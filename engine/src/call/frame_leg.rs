@@ -7,7 +7,8 @@ use std::time::Duration;
 use edge_protocol::MediaQuality;
 
 use crate::audio::g711::Law;
-use crate::audio::{FRAME_MS, FRAME_SAMPLES, quality};
+use crate::audio::quality::{self, Loss, Robustness};
+use crate::audio::{FRAME_MS, FRAME_SAMPLES};
 use crate::clock::Moment;
 
 /// 20 ms of one side, law-encoded.
@@ -140,12 +141,12 @@ impl FrameLeg {
 
     /// In frames of 20 ms where RTP counts packets; nothing is lost on the way, and what overran counts as lost.
     pub fn quality(&self) -> MediaQuality {
-        let lost_percent = if self.received == 0 { 0.0 } else { 100.0 * self.dropped as f32 / self.received as f32 };
+        let loss = Loss::of(self.dropped, self.received, self.dropped);
         MediaQuality {
             packets_received: self.received,
             packets_sent: self.sent,
             packets_lost: self.dropped,
-            mos: quality::mos(lost_percent, self.playout_delay().as_secs_f32() * 1000.0),
+            mos: quality::mos(Robustness::G711, loss, self.playout_delay().as_secs_f32() * 1000.0),
             ..MediaQuality::default()
         }
     }

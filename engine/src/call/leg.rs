@@ -11,11 +11,14 @@ use edge_protocol::MediaQuality;
 pub use receive::LegInput;
 pub use send::{MAX_PACKET_BYTES, Transmit};
 
+use super::key_sender::KeyWay;
 use super::media::MediaSession;
+use crate::audio::dtmf::{self, EventPacket};
 use crate::audio::playout::Frame;
-use crate::audio::{FRAME_SAMPLES, dtmf, quality};
+use crate::audio::quality::{self, Loss, Robustness};
+use crate::audio::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 use crate::clock::Moment;
-use receive::Receiving;
+use receive::{Ignored, Ours, Receiving, Reports};
 use send::Sending;
 
 /// Random beginnings of a stream, handed in so that a call is reproducible (RFC 3550 section 5.1).
@@ -55,8 +58,8 @@ impl Leg {
 
     /// An RTCP datagram arrived at the leg's socket.
     pub fn handle_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) {
-        let ours = (self.sending.ssrc, self.sending.ntp(now));
-        self.receiving.handle_rtcp(now, from, datagram, &self.session, ours);
+        let ours = Ours { ssrc: self.sending.ssrc, packets: self.sending.packets, ntp_now: self.sending.ntp(now) };
+        self.receiving.handle_rtcp(now, from, datagram, &self.session, &ours);
     }
 
     /// The next 20 ms of the other side's audio.
@@ -80,11 +83,24 @@ impl Leg {
         self.sending.send_frame(frame, voice, &self.session, to, packet)
     }
 
+    /// How keys are sent, if as events.
+    pub fn events(&self) -> Option<KeyWay> {
+        let timestamp = self.sending.next_timestamp();
+        self.session.telephone_event.map(|_| KeyWay::Events { clock_rate_hz: SAMPLE_RATE_HZ, timestamp })
+    }
+
+    /// Sends 20 ms of a key in place of audio. The packet is in `packet`.
+    pub fn send_event(&mut self, event: &EventPacket, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let to = self.receiving.rtp_lock.destination();
+        self.sending.send_event(event, &self.session, to, packet)
+    }
+
     /// Sends a sender or receiver report when one is due.
     pub fn send_report(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         if !self.sending.report_is_due(now) {
             return None;
         }
+        self.receiving.reports.expire(now);
         let to = self.receiving.rtcp_destination(&self.session)?;
         let block = self.receiving.report_block(now);
         self.sending.send_report(now, block, false, to, packet)
@@ -103,9 +119,36 @@ impl Leg {
         self.session = session;
     }
 
-    /// Time since the last valid packet; zero on hold, when many phones send nothing.
+    /// Time since the last valid packet, or since the session was changed. On hold, when many phones send no audio,
+    /// a report is a sign of life too.
     pub fn silent_for(&self, now: Moment) -> Duration {
-        if self.session.on_hold() { Duration::ZERO } else { now.since(self.receiving.last_packet) }
+        let Receiving { last_packet, last_report, .. } = self.receiving;
+        now.since(if self.session.on_hold() { last_packet.max(last_report) } else { last_packet })
+    }
+
+    /// Packets of the other side's that were taken.
+    pub fn packets_received(&self) -> u64 {
+        self.receiving.packets_received
+    }
+
+    /// Packets sent.
+    pub fn packets_sent(&self) -> u64 {
+        self.sending.packets
+    }
+
+    /// RTP that was not taken, and why.
+    pub fn ignored(&self) -> &Ignored {
+        &self.receiving.ignored
+    }
+
+    /// The other side's view of our stream.
+    pub fn reports(&self) -> &Reports {
+        &self.receiving.reports
+    }
+
+    /// The source before the last one, once after it changed.
+    pub fn take_moved_from(&mut self) -> Option<SocketAddr> {
+        self.receiving.moved_from.take()
     }
 
     /// How long audio lies in the jitter buffer now.
@@ -115,7 +158,12 @@ impl Leg {
 
     /// The source the leg is locked to, once a packet came.
     pub fn learned_source(&self) -> Option<SocketAddr> {
-        self.receiving.rtp_lock.is_learned().then(|| self.receiving.rtp_lock.destination())
+        self.receiving.rtp_lock.source()
+    }
+
+    /// Synchronisation source of the other side's stream, once a packet came.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.receiving.ssrc
     }
 
     pub fn quality(&self) -> MediaQuality {
@@ -124,9 +172,8 @@ impl Leg {
         let lost = self.receiving.packets_lost();
         // A packet that came too late was lost to the ear.
         let unheard = lost + stats.late;
-        let expected = received + lost;
-        let loss_percent = if expected == 0 { 0.0 } else { 100.0 * unheard as f32 / expected as f32 };
-        let round_trip_ms = self.receiving.round_trip.map_or(0.0, |rtt| rtt.as_secs_f32() * 1000.0);
+        let loss = Loss::of(unheard, received + lost, self.receiving.loss_runs());
+        let round_trip_ms = self.receiving.reports.round_trip.map_or(0.0, |(rtt, _)| rtt.as_secs_f32() * 1000.0);
         let one_way_ms = round_trip_ms / 2.0 + stats.delay_ms;
         MediaQuality {
             packets_received: received,
@@ -135,7 +182,7 @@ impl Leg {
             packets_ignored: self.receiving.packets_ignored,
             jitter_ms: self.receiving.reception.jitter_ms(),
             concealed_ms: stats.concealed_ms,
-            mos: quality::mos(loss_percent, one_way_ms),
+            mos: quality::mos(Robustness::G711, loss, one_way_ms),
         }
     }
 }

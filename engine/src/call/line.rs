@@ -75,7 +75,7 @@ impl Line {
         }
     }
 
-    /// Time since the other side was heard of; zero on hold.
+    /// Time since the other side was heard of.
     pub fn silent_for(&self, now: Moment) -> Duration {
         match self {
             Self::Rtp(leg) => leg.silent_for(now),

@@ -2,8 +2,11 @@
 //! No socket, no clock and no async here; a shard, a test or a simulation drives it.
 
 mod conversation;
+mod diagnosis;
 mod frame_leg;
 mod history;
+mod key_sender;
+mod key_sources;
 mod keys;
 mod leg;
 mod line;
@@ -18,11 +21,13 @@ mod turn;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality};
 
 pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;
+pub use key_sender::KeysError;
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
 pub use media::{MediaSession, MediaSetup};
 pub use outbox::{Cue, Wish};
@@ -30,18 +35,24 @@ pub use settings::AgentSettings;
 pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 
 use crate::audio::FRAME_SAMPLES;
+use crate::audio::denoise::{self, NoiseSuppressor};
+use crate::audio::dtmf::Digit;
+use crate::audio::dtmf_tones::ToneDetector;
 use crate::audio::g711::Law;
 use crate::audio::vad::VoiceDetector;
 use crate::clock::Moment;
 use conversation::{CallerFrame, Conversation};
+use diagnosis::Diagnosis;
 use frame_leg::FrameLeg;
+use key_sender::{KeySender, KeyWay, Pressed};
+use key_sources::{KeySource, KeySources};
 use leg::{Leg, LegInput};
 use line::Line;
 use media::codec_name;
 use outbox::Outbox;
 
-/// Length a key is taken to be pressed where only the press is told.
-const KEY_MS: u32 = 100;
+/// Without packets for so long the other side pauses (DTX), and what is played says nothing of its level.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything a call starts from.
 #[derive(Debug, Clone)]
@@ -79,7 +90,13 @@ pub struct Tenant {
 /// One call, from the first packet to the last.
 pub struct Call {
     line: Line,
+    /// If the agent wants it: what is listened to passes here, what is recorded does not.
+    noise: Option<Box<NoiseSuppressor>>,
     voice: VoiceDetector,
+    diagnosis: Diagnosis,
+    tones: ToneDetector,
+    key_sources: KeySources,
+    key_sender: KeySender,
     conversation: Conversation,
     out: Outbox,
     agent: Arc<AgentSettings>,
@@ -124,7 +141,12 @@ impl Call {
             MediaSetup::Frames { law } => Line::Frames(FrameLeg::new(law, now)),
         };
         let mut call = Self {
+            noise: setup.agent.noise_suppression.then(Box::default),
             voice: VoiceDetector::new(),
+            diagnosis: Diagnosis::new(now),
+            tones: ToneDetector::new(),
+            key_sources: KeySources::default(),
+            key_sender: KeySender::new(),
             conversation: Conversation::new(setup.agent.clone(), law, now),
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
             agent: setup.agent,
@@ -148,7 +170,7 @@ impl Call {
         let Some(leg) = self.line.rtp_mut() else { return false };
         match leg.handle_rtp(now, from, datagram) {
             LegInput::Ignored => return false,
-            LegInput::Key(key) => self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out),
+            LegInput::Key(key) => self.key_pressed(now, key, KeySource::Events),
             LegInput::SsrcChanged(ssrc) => self.out.event(now, EventKind::SsrcChanged { ssrc }),
             LegInput::Taken => {}
         }
@@ -169,11 +191,25 @@ impl Call {
         }
     }
 
-    /// The caller of a call whose media are frames pressed a key.
-    pub fn handle_key(&mut self, now: Moment, key: char) {
+    /// The caller pressed a key, as whoever carries the call's frames or its signalling (SIP INFO) says.
+    pub fn handle_key(&mut self, now: Moment, key: Digit) {
         if let Some(leg) = self.line.frames_mut() {
             leg.heard_from(now);
-            self.conversation.key_pressed(now, key, KEY_MS, &mut self.out);
+        }
+        self.key_pressed(now, key, KeySource::Signalling);
+    }
+
+    /// Presses keys, one after the other; the agent's voice waits meanwhile.
+    ///
+    /// # Errors
+    /// [`KeysError`] names what is no key, or that too many wait.
+    pub fn send_keys(&mut self, keys: &str) -> Result<(), KeysError> {
+        self.key_sender.press(keys)
+    }
+
+    fn key_pressed(&mut self, now: Moment, key: Digit, source: KeySource) {
+        if self.key_sources.is_new(now, key.char, source) {
+            self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out);
         }
     }
 
@@ -197,7 +233,7 @@ impl Call {
     pub fn tick(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         let law = self.law;
         if let Some(key) = self.line.key_released() {
-            self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out);
+            self.key_pressed(now, key, KeySource::Events);
         }
         let mut pcm = [0_i16; FRAME_SAMPLES];
         self.line.next_frame(now, &mut pcm);
@@ -207,26 +243,76 @@ impl Call {
             self.conversation.tick_on_hold(now, &mut self.out);
             false
         } else {
+            self.listen_beside_the_conversation(now, &pcm);
+            let (mut audio, mut delay) = (self.caller_frame, self.line.playout_delay());
+            if let Some(noise) = self.noise.as_mut() {
+                noise.process(&mut pcm);
+                law.encode_into(&pcm, &mut audio);
+                delay += denoise::DELAY;
+            }
             let voiced = self.voice.push(&pcm).voiced;
-            let caller = CallerFrame { audio: &self.caller_frame, voiced, delay: self.line.playout_delay() };
+            let caller = CallerFrame { audio: &audio, voiced, delay };
+            self.conversation.let_voice_wait(self.key_sender.is_busy());
             self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
         };
-        if self.line.silent_for(now) >= self.agent.rtp_timeout {
-            self.out.hang_up(EndCause::RtpTimeout);
-        }
+        self.end_if_nobody_is_there(now);
+        self.diagnosis.look(now, self.line.rtp_mut(), &mut self.out);
+        let pressed = self.press_keys();
         let leg_law = self.line.law();
         let leg = match &mut self.line {
             Line::Rtp(leg) => leg,
             Line::Frames(leg) => {
-                leg.send_frame(speaks || self.conversation.is_saying());
+                leg.send_frame(speaks || pressed == Pressed::Audio || self.conversation.is_saying());
                 return None;
             }
         };
+        if let Pressed::Event(event) = pressed {
+            return leg.send_event(&event, packet);
+        }
         if leg_law == law {
             return leg.send_frame(&self.agent_frame, speaks, packet);
         }
         let transcoded = self.agent_frame.map(|byte| leg_law.encode(law.decode(byte)));
         leg.send_frame(&transcoded, speaks, packet)
+    }
+
+    /// What else the caller's frame tells: its level, and keys as tones where none come as events.
+    fn listen_beside_the_conversation(&mut self, now: Moment, pcm: &[i16; FRAME_SAMPLES]) {
+        if self.line.silent_for(now) < PAUSE {
+            self.diagnosis.hear(pcm);
+        }
+        let events = self.line.rtp().is_none_or(|leg| leg.session().telephone_event.is_some());
+        if !events && let Some(key) = self.tones.push(pcm) {
+            self.key_pressed(now, key, KeySource::Tones);
+        }
+    }
+
+    /// The key that is being pressed, if one is: its sound takes the place of the agent's frame.
+    fn press_keys(&mut self) -> Pressed {
+        // On hold nobody would hear them: they wait.
+        if self.line.on_hold() || !self.key_sender.is_busy() {
+            return Pressed::Nothing;
+        }
+        let way = self.line.rtp().and_then(Leg::events).unwrap_or(KeyWay::Tones);
+        let mut audio = [0; FRAME_SAMPLES];
+        let pressed = self.key_sender.next(way, &mut audio);
+        if pressed == Pressed::Audio {
+            self.law.encode_into(&audio, &mut self.agent_frame);
+        }
+        pressed
+    }
+
+    /// Nothing came of the other side for as long as the agent's settings have it.
+    fn end_if_nobody_is_there(&mut self, now: Moment) {
+        let never = self.line.rtp().is_some_and(|leg| leg.packets_received() == 0);
+        let (longest, cause) = match (self.line.on_hold(), never) {
+            (true, _) => (self.agent.hold_timeout, EndCause::HoldTimeout),
+            (false, true) => (self.agent.rtp_timeout, EndCause::NoRtp),
+            (false, false) => (self.agent.rtp_timeout, EndCause::RtpTimeout),
+        };
+        if self.line.silent_for(now) >= longest {
+            self.out.hang_up(cause);
+        }
     }
 
     /// An RTCP report, when one is due.
@@ -250,6 +336,7 @@ impl Call {
             return None;
         }
         self.conversation.end(now, &mut self.out);
+        self.diagnosis.conclude(now, self.line.rtp_mut(), &mut self.out);
         let ended = EventKind::CallEnded {
             cause,
             duration_ms: now.millis_since(self.started),
@@ -297,6 +384,12 @@ impl Call {
     /// The source media is taken from, once a packet came.
     pub fn learned_source(&self) -> Option<SocketAddr> {
         self.line.rtp()?.learned_source()
+    }
+
+    /// The stream media is taken from, by its source and its synchronisation source, once a packet came.
+    pub fn learned_stream(&self) -> Option<(SocketAddr, u32)> {
+        let leg = self.line.rtp()?;
+        leg.learned_source().zip(leg.ssrc())
     }
 
     pub fn quality(&self) -> MediaQuality {

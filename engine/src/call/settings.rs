@@ -28,6 +28,10 @@ pub struct AgentSettings {
     pub max_call: Duration,
     /// The call ends when no RTP came for so long.
     pub rtp_timeout: Duration,
+    /// Noise is taken out of the caller's speech before it is listened to; what is recorded keeps it.
+    pub noise_suppression: bool,
+    /// The call ends when, on hold, neither RTP nor RTCP came for so long.
+    pub hold_timeout: Duration,
 }
 
 impl Default for AgentSettings {
@@ -44,6 +48,8 @@ impl Default for AgentSettings {
             endpointing: Duration::from_millis(500),
             max_call: Duration::from_secs(300),
             rtp_timeout: Duration::from_secs(15),
+            noise_suppression: false,
+            hold_timeout: Duration::from_secs(180),
         }
     }
 }

@@ -15,6 +15,7 @@ pub(super) const MAX_CALL_S: RangeInclusive<u32> = 1..=24 * 3600;
 pub(super) const SILENCE_AFTER_MS: RangeInclusive<u32> = 1000..=120_000;
 pub(super) const ENDPOINTING_MS: RangeInclusive<u32> = 100..=5000;
 pub(super) const RTP_TIMEOUT_S: RangeInclusive<u32> = 2..=3600;
+pub(super) const HOLD_TIMEOUT_S: RangeInclusive<u32> = 2..=24 * 3600;
 
 /// Everything a call needs to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ impl TryFrom<Acceptance> for Admitted {
             silence_after: millis(in_range("silence_after_ms", agent.silence_after_ms, &SILENCE_AFTER_MS, &profile_id)),
             endpointing: millis(in_range("endpointing_ms", agent.endpointing_ms, &ENDPOINTING_MS, &profile_id)),
             rtp_timeout: seconds(in_range("rtp_timeout_s", agent.rtp_timeout_s, &RTP_TIMEOUT_S, &profile_id)),
+            hold_timeout: own.hold_timeout,
+            noise_suppression: own.noise_suppression,
             name: or(agent.name, own.name),
             voice: agent.voice.filter(|voice| !voice.is_empty()).map(Arc::from),
             instructions: agent.instructions,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::admitted::{ENDPOINTING_MS, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
+use super::admitted::{ENDPOINTING_MS, HOLD_TIMEOUT_S, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
 use crate::call::AgentSettings;
 
 /// One agent: how it behaves in a call, and what the node needs to know besides.
@@ -62,6 +62,10 @@ struct AgentToml {
     endpointing_ms: u32,
     #[serde(default = "default_rtp_timeout_s")]
     rtp_timeout_s: u32,
+    #[serde(default = "default_hold_timeout_s")]
+    hold_timeout_s: u32,
+    #[serde(default)]
+    noise_suppression: bool,
 }
 
 fn default_silence_prompts() -> Vec<String> {
@@ -90,6 +94,10 @@ fn default_endpointing_ms() -> u32 {
 
 fn default_rtp_timeout_s() -> u32 {
     15
+}
+
+fn default_hold_timeout_s() -> u32 {
+    180
 }
 
 // === impl AgentProfile ===
@@ -134,6 +142,9 @@ impl AgentProfile {
         if !within(&RTP_TIMEOUT_S, agent.rtp_timeout.as_secs().into()) {
             return bad("rtp_timeout_s", agent.rtp_timeout.as_secs().to_string(), "must be 2 to 3600");
         }
+        if !within(&HOLD_TIMEOUT_S, agent.hold_timeout.as_secs().into()) {
+            return bad("hold_timeout_s", agent.hold_timeout.as_secs().to_string(), "must be 2 to 86400");
+        }
         Ok(())
     }
 
@@ -164,6 +175,8 @@ impl From<AgentToml> for AgentProfile {
                 silence_after: Duration::from_millis(file.silence_after_ms.into()),
                 endpointing: Duration::from_millis(file.endpointing_ms.into()),
                 rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
+                hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
+                noise_suppression: file.noise_suppression,
             }),
             voice: file.voice,
             numbers: file.numbers,

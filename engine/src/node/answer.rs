@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::Node;
 use super::admission::RETRY_AFTER;
+use super::info_key::key_in;
 use super::lifetime::{Lifetime, told_to_stop};
 use super::unstarted::Unstarted;
 use crate::audio::g711::Law;
@@ -161,7 +162,12 @@ impl Answered {
                 event = self.dialog.next_event() => match event {
                     Some(DialogEvent::Reoffer { offer, reply }) => self.reoffered(key, offer, reply).await,
                     Some(DialogEvent::Confirmed { answer: Some(answer) }) => self.offer_answered(key, &answer).await,
-                    Some(DialogEvent::Confirmed { answer: None } | DialogEvent::Info { .. }) => {}
+                    Some(DialogEvent::Info { content_type, body }) => {
+                        if let Some(digit) = key_in(&content_type, &body) {
+                            self.shard.key_pressed(key, digit).await;
+                        }
+                    }
+                    Some(DialogEvent::Confirmed { answer: None }) => {}
                     // Dropped, which declines it.
                     Some(DialogEvent::Refer { .. }) => {}
                     Some(DialogEvent::Ended { cause }) => return our_cause.unwrap_or(cause_of(&cause)),

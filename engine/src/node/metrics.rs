@@ -40,6 +40,9 @@ pub fn count(event: &CallEvent) {
         EventKind::CallStarted { .. } => counter!("tandem_calls_started_total").increment(1),
         EventKind::BargeIn { .. } => counter!("tandem_barge_ins_total").increment(1),
         EventKind::Dtmf { .. } => counter!("tandem_dtmf_total").increment(1),
+        EventKind::MediaProblem { problem, .. } => {
+            counter!("tandem_media_problems_total", "problem" => label(problem)).increment(1);
+        }
         EventKind::SpeechFailed { stage, .. } => {
             counter!("tandem_speech_failures_total", "stage" => label(stage)).increment(1);
         }

@@ -5,6 +5,7 @@ mod admission;
 mod answer;
 mod edge_side;
 mod facts;
+mod info_key;
 mod lifetime;
 mod limits;
 mod live_calls;

@@ -8,5 +8,5 @@ pub mod rtcp;
 #[cfg(test)]
 mod tests;
 
-pub use packet::{HEADER_BYTES, RtpError, RtpPacket, is_rtcp, write_header};
+pub use packet::{HEADER_BYTES, RtpError, RtpPacket, is_rtcp, ssrc_of, write_header};
 pub use reception::{ReceptionStats, round_trip};

@@ -92,3 +92,10 @@ pub fn write_header(
 pub fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [flags, 192..=223, ..] if flags >> 6 == 2)
 }
+
+/// The synchronisation source of what looks like RTP, without looking further.
+pub fn ssrc_of(datagram: &[u8]) -> Option<u32> {
+    let (header, _) = datagram.split_first_chunk::<HEADER_BYTES>()?;
+    let &[flags, .., c0, c1, c2, c3] = header;
+    (flags >> 6 == 2 && !is_rtcp(datagram)).then(|| u32::from_be_bytes([c0, c1, c2, c3]))
+}

@@ -27,6 +27,11 @@ pub struct ReceptionStats {
     /// Both counted before the last restart of the sender's sequence.
     lost_earlier: i64,
     received_earlier: u64,
+    /// Bit n: `highest - n` came, or was before the first.
+    came: u64,
+    /// Runs of lost packets further back than `came` reaches, and whether the last packet of those was lost.
+    runs: u64,
+    in_run: bool,
     last_transit: Option<u32>,
     /// In 1/16 of a clock unit.
     jitter_x16: u32,
@@ -46,6 +51,9 @@ impl ReceptionStats {
             expected_before: 0,
             lost_earlier: 0,
             received_earlier: 0,
+            came: u64::MAX,
+            runs: 0,
+            in_run: false,
             last_transit: None,
             jitter_x16: 0,
             sender_report: None,
@@ -76,6 +84,7 @@ impl ReceptionStats {
     fn follow(&mut self, sequence: u16) {
         let ahead = sequence.wrapping_sub(self.highest as u16);
         if ahead < MAX_DROPOUT {
+            self.move_window(u32::from(ahead));
             self.highest = self.highest.wrapping_add(u32::from(ahead));
             self.bad_next = None;
         } else if ahead <= 0xFFFF - MAX_MISORDER {
@@ -89,10 +98,32 @@ impl ReceptionStats {
                 self.base_sequence = u32::from(sequence.wrapping_sub(1));
                 self.highest = self.base_sequence.wrapping_add(1);
                 self.bad_next = None;
+                self.runs = self.loss_runs();
+                (self.came, self.in_run) = (u64::MAX, false);
             } else {
                 self.bad_next = Some(sequence.wrapping_add(1));
             }
+        } else {
+            // Late: beyond the 64 remembered it stays a part of its run.
+            self.came |= 1u64.checked_shl(u32::from(ahead.wrapping_neg())).unwrap_or(0);
         }
+    }
+
+    /// The newest packet is `ahead` numbers after the newest before: what leaves the window is settled.
+    fn move_window(&mut self, ahead: u32) {
+        if ahead == 0 {
+            return;
+        }
+        let out = ahead.min(64);
+        let leaving = self.came >> (64 - out);
+        let lost = !leaving & (u64::MAX >> (64 - out));
+        self.runs += u64::from(begun(lost, out, self.in_run));
+        self.in_run = lost & 1 != 0;
+        if ahead > 64 {
+            self.runs += u64::from(!self.in_run);
+            self.in_run = true;
+        }
+        self.came = self.came.checked_shl(ahead).unwrap_or(0) | 1;
     }
 
     /// Remembers the peer's sender report, so that our next report block can answer it.
@@ -134,6 +165,11 @@ impl ReceptionStats {
         self.lost_signed().max(0) as u64
     }
 
+    /// Runs of one or more lost packets.
+    pub fn loss_runs(&self) -> u64 {
+        self.runs + u64::from(begun(!self.came, 64, self.in_run))
+    }
+
     /// Interarrival jitter, ms (RFC 3550 section 6.4.1).
     pub fn jitter_ms(&self) -> f32 {
         self.jitter_x16 as f32 / 16.0 * 1000.0 / self.clock_rate_hz as f32
@@ -165,4 +201,10 @@ pub fn round_trip(now_ntp: u64, block: &ReportBlock) -> Option<Duration> {
 /// 16.16 fixed-point seconds; saturates at 18 hours.
 fn ntp_short(duration: Duration) -> u32 {
     u32::try_from((duration.as_micros() << 16) / 1_000_000).unwrap_or(u32::MAX)
+}
+
+/// Runs of set bits that begin in the lowest `width` ones, oldest bit highest; `in_run` tells of the one before.
+fn begun(lost: u64, width: u32, in_run: bool) -> u32 {
+    let before = (lost >> 1) | (u64::from(in_run) << (width - 1));
+    (lost & !before).count_ones()
 }

@@ -203,3 +203,19 @@ proptest! {
         prop_assert!(stats.jitter_ms() >= 0.0);
     }
 }
+
+#[test]
+fn runs_of_loss_are_counted_whatever_order_the_rest_comes_in() {
+    // Lost: 10; 20 to 22; 100 to 199 (more than the window remembers); 250, but it only came late.
+    let lost = |n: u32| n == 10 || (20..23).contains(&n) || (100..200).contains(&n);
+    let mut stats = ReceptionStats::new(8000);
+    for n in (0..400u32).filter(|n| !lost(*n) && *n != 250) {
+        // Every pair in the wrong order, where both come.
+        let number = if n < 2 || lost(n ^ 1) || n ^ 1 == 250 { n } else { n ^ 1 };
+        stats.on_packet(Moment::from_millis(u64::from(n) * 20), 65_400u16.wrapping_add(number as u16), number * 160);
+        if n == 255 {
+            stats.on_packet(Moment::from_millis(5101), 65_400u16.wrapping_add(250), 250 * 160);
+        }
+    }
+    assert_eq!((stats.lost(), stats.loss_runs()), (104, 3));
+}

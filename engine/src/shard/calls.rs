@@ -1,6 +1,8 @@
 //! A shard's calls in one table: reserved places, live calls, and keys that name a call only once.
 //! What is done with a call is the worker's business.
 
+use std::net::SocketAddr;
+
 use tokio::sync::mpsc::Sender;
 
 use super::frames::FrameLink;
@@ -44,8 +46,8 @@ pub struct LiveCall {
     pub tape: Option<Tape>,
     /// To the task that holds the call's dialog.
     pub notices: Sender<CallNotice>,
-    /// The socket knows the call's source.
-    pub source_learned: bool,
+    /// The stream the socket knows the call by.
+    pub learned: Option<(SocketAddr, u32)>,
     /// `Call::end` was called; only its last outputs are left.
     pub ended: bool,
 }

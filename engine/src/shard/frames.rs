@@ -9,12 +9,16 @@ use std::task::Poll;
 use futures::task::AtomicWaker;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::audio::dtmf::Digit;
 use crate::call::{Call, Cue, LawFrame};
 use crate::clock::Moment;
 
 /// Room of each ring: 2.5 s of frames. The shard empties one every 20 ms; a task that leaves the other full has
 /// lost its client.
 const RING: usize = 128;
+
+/// Length a key is taken to be pressed where only the press is told, ms.
+const KEY_MS: u32 = 100;
 
 /// From the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +104,7 @@ impl FrameLink {
         while let Ok(input) = self.from_caller.pop() {
             match input {
                 FromCaller::Audio(frame) => call.handle_frame(now, &frame),
-                FromCaller::Key(key) => call.handle_key(now, key),
+                FromCaller::Key(key) => call.handle_key(now, Digit { char: key, duration_ms: KEY_MS }),
             }
         }
     }

@@ -25,7 +25,8 @@ pub use stats::{LATENESS_BOUNDS_US, ShardStats};
 
 use frames::FrameLink;
 
-use crate::call::{CallSetup, MediaSession, SpeechCommand, SpeechEvent};
+use crate::audio::dtmf::Digit;
+use crate::call::{CallSetup, KeysError, MediaSession, SpeechCommand, SpeechEvent};
 use crate::clock::Clock;
 use crate::recorder::{RecordingId, ShardTap};
 use crate::transport::SocketError;
@@ -90,6 +91,8 @@ pub enum ShardError {
     Gone,
     #[error(transparent)]
     Socket(#[from] SocketError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     #[error("cannot start a media shard: {0}")]
     Start(#[from] io::Error),
 }
@@ -126,6 +129,17 @@ enum ShardCommand {
     Speech {
         key: CallKey,
         event: SpeechEvent,
+    },
+    /// The caller pressed a key, as the signalling tells.
+    KeyPressed {
+        key: CallKey,
+        digit: Digit,
+    },
+    /// The agent is to press keys.
+    SendKeys {
+        key: CallKey,
+        keys: String,
+        reply: oneshot::Sender<Result<(), KeysError>>,
     },
     End {
         key: CallKey,
@@ -204,6 +218,21 @@ impl ShardHandle {
     /// Speech has something for the call. Waits while the shard is behind.
     pub async fn speech(&self, key: CallKey, event: SpeechEvent) {
         let _ = self.send(ShardCommand::Speech { key, event }).await;
+    }
+
+    /// The caller pressed a key, as the signalling tells (SIP INFO).
+    pub async fn key_pressed(&self, key: CallKey, digit: Digit) {
+        let _ = self.send(ShardCommand::KeyPressed { key, digit }).await;
+    }
+
+    /// Has the call press keys (`0`-`9`, `*`, `#`, `A`-`D`, `,` for a pause), one after the other.
+    ///
+    /// # Errors
+    /// [`ShardError::Keys`] if they cannot be pressed, [`ShardError::Gone`] if the call or its shard is gone.
+    pub async fn send_keys(&self, key: CallKey, keys: String) -> Result<(), ShardError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(ShardCommand::SendKeys { key, keys, reply }).await?;
+        Ok(answer.await.map_err(|_| ShardError::Gone)??)
     }
 
     /// The call's dialog is over.

@@ -17,6 +17,8 @@ pub type CallIndex = u32;
 #[derive(Debug, Default)]
 pub struct Demux {
     by_source: HashMap<SocketAddr, CallIndex>,
+    /// Streams by their synchronisation source: one that goes on from elsewhere (NAT) finds its call by it.
+    by_ssrc: HashMap<u32, CallIndex>,
     /// The one call whose source may turn out to be another than its SDP says (NAT).
     unlearned: Option<CallIndex>,
     /// Sources of calls that are over, and until when their stragglers are expected.
@@ -38,18 +40,24 @@ impl Demux {
         }
     }
 
-    /// The call a datagram from `source` is for, if any can be.
-    pub fn call_for(&self, source: SocketAddr, now: Moment) -> Option<CallIndex> {
+    /// The call a datagram from `source` is for, if any can be. From an unknown source that is the one whose stream it
+    /// goes on with (`ssrc`), or the one whose source is not known yet, or the only one: the call does not have to
+    /// believe it, but is to know of it.
+    pub fn call_for(&self, source: SocketAddr, ssrc: Option<u32>, now: Moment) -> Option<CallIndex> {
         if let Some(call) = self.by_source.get(&source) {
             return Some(*call);
         }
-        let straggler = self.departed.iter().any(|(departed, until)| *departed == source && now < *until);
-        self.unlearned.filter(|_| !straggler)
+        if self.departed.iter().any(|(departed, until)| *departed == source && now < *until) {
+            return None;
+        }
+        ssrc.and_then(|ssrc| self.by_ssrc.get(&ssrc).copied()).or(self.unlearned).or_else(|| self.only_call())
     }
 
-    /// The call's source is known now: the socket has room for the next one.
-    pub fn learn(&mut self, call: CallIndex, source: SocketAddr) {
+    /// The call's stream is known now: the socket has room for the next one.
+    pub fn learn(&mut self, call: CallIndex, source: SocketAddr, ssrc: u32) {
         self.by_source.entry(source).or_insert(call);
+        self.by_ssrc.retain(|_, c| *c != call);
+        self.by_ssrc.insert(ssrc, call);
         if self.unlearned == Some(call) {
             self.unlearned = None;
         }
@@ -60,9 +68,15 @@ impl Demux {
         let sources = self.by_source.iter().filter(|(_, c)| **c == call);
         self.departed.extend(sources.map(|(source, _)| (*source, now + STRAGGLERS)));
         self.by_source.retain(|_, c| *c != call);
+        self.by_ssrc.retain(|_, c| *c != call);
         if self.unlearned == Some(call) {
             self.unlearned = None;
         }
+    }
+
+    fn only_call(&self) -> Option<CallIndex> {
+        let mut calls = self.by_ssrc.values();
+        calls.next().copied().filter(|_| calls.next().is_none())
     }
 }
 

@@ -96,10 +96,10 @@ impl MediaSockets {
         Ok(Reserved { socket, port })
     }
 
-    /// The call's source turned out to be `source`.
-    pub fn learn(&mut self, socket: SocketIndex, call: CallIndex, source: SocketAddr) {
+    /// The call's stream turned out to come from `source`.
+    pub fn learn(&mut self, socket: SocketIndex, call: CallIndex, source: SocketAddr, ssrc: u32) {
         if let Some(socket) = self.sockets.get_mut(socket) {
-            socket.rtp.demux.learn(call, source);
+            socket.rtp.demux.learn(call, source, ssrc);
         }
     }
 
@@ -129,9 +129,10 @@ impl MediaSockets {
         socket: SocketIndex,
         kind: ChannelKind,
         source: SocketAddr,
+        ssrc: Option<u32>,
         now: Moment,
     ) -> Option<CallIndex> {
-        self.channel(socket, kind)?.demux.call_for(source, now)
+        self.channel(socket, kind)?.demux.call_for(source, ssrc, now)
     }
 
     pub fn fd(&self, socket: SocketIndex, kind: ChannelKind) -> Option<BorrowedFd<'_>> {

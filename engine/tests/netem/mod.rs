@@ -1,6 +1,8 @@
 //! A bad network for tests: loss, jitter, reordering, duplicates, stalls and clock drift, all from one seed.
 //! It moves packets in virtual time only; what they hold is the test's business.
 
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
 use engine::clock::Moment;
 
 /// A packet on its way: when it arrives and which of the sender's packets it is.
@@ -8,6 +10,16 @@ use engine::clock::Moment;
 pub struct Arrival {
     pub at: Moment,
     pub index: usize,
+}
+
+/// How losses follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pattern {
+    /// Each packet for itself.
+    #[default]
+    Random,
+    /// Runs of one to five packets, 20 to 100 ms, none more often than another: as long as the ear can be helped over.
+    Bursts,
 }
 
 /// What the network does. Times in ms, shares from 0 to 1.
@@ -18,8 +30,9 @@ pub struct Network {
     pub delay_ms: f64,
     /// Added to each packet, evenly spread from nothing to this much.
     pub jitter_ms: f64,
-    /// Random loss.
+    /// Share of the packets that never come.
     pub loss: f64,
+    pub pattern: Pattern,
     /// Chance that a loss goes on to the next packet: bursts.
     pub burst: f64,
     pub duplicates: f64,
@@ -38,6 +51,7 @@ impl Default for Network {
             delay_ms: 30.0,
             jitter_ms: 0.0,
             loss: 0.0,
+            pattern: Pattern::Random,
             burst: 0.0,
             duplicates: 0.0,
             drift_ppm: 0.0,
@@ -53,9 +67,24 @@ impl Network {
         let mut random = Random(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let mut arrivals = Vec::new();
         let (mut losing, mut latest) = (false, 0.0f64);
+        let mut run = 0u32;
         for index in 0..packets {
             let sent = index as f64 * ptime_ms * (1.0 - self.drift_ppm / 1e6);
-            losing = random.share() < if losing { self.burst.max(self.loss) } else { self.loss };
+            losing = match self.pattern {
+                Pattern::Random => random.share() < if losing { self.burst.max(self.loss) } else { self.loss },
+                Pattern::Bursts => {
+                    // A run is 3 packets long in the mean, and begins so often that the share comes out right. The
+                    // packet after a run is heard, so that two runs do not make a longer one.
+                    run = match run {
+                        0 if random.share() < self.loss / (3.0 * (1.0 - self.loss)) => {
+                            1 + (random.share() * 5.0) as u32
+                        }
+                        0 => 0,
+                        run => run - 1,
+                    };
+                    run > 0
+                }
+            };
             let mut at = sent + self.delay_ms + random.share() * self.jitter_ms;
             if let Some((from, length)) = self.stall_ms
                 && (from..from + length).contains(&at)

@@ -50,6 +50,7 @@ impl Live {
             EventKind::MediaChanged { codec, on_hold } => {
                 self.line(at, NOTE, "media", &format!("{codec}{}", if *on_hold { ", on hold" } else { "" }));
             }
+            EventKind::MediaProblem { detail, .. } => self.line(at, ALERT, "media", detail),
             EventKind::SsrcChanged { ssrc } => self.line(at, NOTE, "media", &format!("new source {ssrc:08x}")),
             EventKind::CallEnded { cause, turns, quality, .. } => {
                 self.line(at, NOTE, "call", &format!("ended: {cause:?} after {turns} turns, MOS {:.1}", quality.mos));

@@ -135,20 +135,23 @@ impl Reader {
                 return true;
             }
         };
-        let transport = self.peer.r#type.unwrap_or_default();
-        let parsed = SipMessage::try_from(message.as_slice())
-            .map_err(rsipstack::Error::from)
-            .and_then(|message| SipConnection::update_msg_received(message, self.address, transport));
-        match parsed {
+        match self.parse(&message) {
             Ok(message) => {
                 let event = TransportEvent::Incoming(message, self.connection.clone(), self.peer.clone());
                 self.messages.send(event).is_ok()
             }
-            Err(error) => {
-                tracing::debug!(peer = %self.address, %error, "message dropped");
+            Err(why) => {
+                tracing::debug!(peer = %self.address, why, "message dropped");
                 true
             }
         }
+    }
+
+    /// The message, with the address it came from in its Via (RFC 3261 18.2.1).
+    fn parse(&self, message: &[u8]) -> Result<SipMessage, String> {
+        let transport = self.peer.r#type.unwrap_or_default();
+        let message = SipMessage::try_from(message).map_err(|error| error.to_string())?;
+        SipConnection::update_msg_received(message, self.address, transport).map_err(|error| error.to_string())
     }
 
     async fn answer(&self, response: Vec<u8>) {

@@ -1,4 +1,4 @@
-//! SIPp at the other end, with scenarios of ours (`sipp/`). Ignored unless asked for: needs Debian's sip-tester.
+//! SIPp at the other end, with scenarios of ours (`sipp/`).
 //! Not here: its own scenarios, which the end-to-end tests run.
 
 use crate::bench::*;

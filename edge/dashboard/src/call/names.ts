@@ -9,6 +9,8 @@ export const CAUSES: Record<EndCause, string> = {
   caller_silent: "The caller was silent",
   max_duration: "Longest length reached",
   rtp_timeout: "No audio arrived any more",
+  no_rtp: "No audio ever arrived",
+  hold_timeout: "On hold for too long",
   node_stopped: "The node was stopped",
   ended_by_edge: "Hung up from here",
   speech_failed: "Speech services failed",
@@ -18,7 +20,7 @@ export const CAUSES: Record<EndCause, string> = {
 
 /** Ends nobody wanted. */
 export function isFailure(cause: EndCause): boolean {
-  return ["rtp_timeout", "speech_failed", "signalling_failed", "node_crashed"].includes(cause);
+  return ["rtp_timeout", "no_rtp", "speech_failed", "signalling_failed", "node_crashed"].includes(cause);
 }
 
 export const ACTIVITIES: Record<Activity, string> = {

@@ -90,6 +90,9 @@ export function converse(events: readonly CallEvent[]): Conversation {
       case "speech_failed":
         lines.push({ key: `${seq}`, at_ms, kind: "note", tone: "warning", text: `${STAGES[event.stage]} failed: ${event.error}` });
         break;
+      case "media_problem":
+        lines.push({ key: `${seq}`, at_ms, kind: "note", tone: "warning", text: `Audio: ${event.detail}` });
+        break;
       case "media_changed":
         if (event.on_hold !== on_hold) {
           on_hold = event.on_hold;

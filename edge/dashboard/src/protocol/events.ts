@@ -37,6 +37,8 @@ export const EndCause = v.picklist([
   "caller_silent",
   "max_duration",
   "rtp_timeout",
+  "no_rtp",
+  "hold_timeout",
   "node_stopped",
   "ended_by_edge",
   "speech_failed",
@@ -98,6 +100,7 @@ export const CallEvent = v.variant("type", [
     error: v.string(),
   }),
   v.object({ ...fact, type: v.literal("ssrc_changed"), ssrc: whole }),
+  v.object({ ...fact, type: v.literal("media_problem"), problem: v.string(), detail: v.string() }),
   v.object({ ...fact, type: v.literal("media_changed"), codec: v.string(), on_hold: v.boolean() }),
   v.object({ ...fact, type: v.literal("recording_ready"), path: v.string(), duration_ms: whole, bytes: whole }),
   v.object({

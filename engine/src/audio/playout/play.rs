@@ -23,7 +23,7 @@ impl Playout {
     pub fn next_frame(&mut self, now: Moment, out: &mut [i16; FRAME_SAMPLES]) -> Frame {
         let clock = samples_of(now);
         if self.waiting && !self.begins(clock) {
-            out.fill(0);
+            self.concealer.keep_quiet(out);
             return Frame::Silence;
         }
         let depth = clock - self.line - self.target.floor();

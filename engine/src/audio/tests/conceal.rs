@@ -26,16 +26,16 @@ fn a_lost_frame_of_a_tone_is_nearly_the_tone_again() {
 }
 
 #[test]
-fn made_up_audio_fades_to_silence_within_60_ms() {
+fn made_up_audio_fades_to_silence_within_80_ms() {
     let mut concealer = Concealer::new();
     let mut tone: Vec<i16> = (0..800).map(|n| sine(200.0, 8000.0, n)).collect();
     concealer.received(&mut tone);
-    let mut made_up = [0; 640];
+    let mut made_up = [0; 800];
     concealer.make_up(&mut made_up);
     let levels: Vec<f64> = made_up.chunks(80).map(level).collect();
     assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1.0), "{levels:?}");
-    assert!(levels[1] > 3000.0 && levels[5] < 1500.0, "{levels:?}");
-    assert_eq!(made_up[480..], [0; 160]);
+    assert!(levels[1] > 3000.0 && levels[7] < 1500.0, "{levels:?}");
+    assert_eq!(made_up[640..], [0; 160]);
     assert!(concealer.is_silent());
 }
 
@@ -98,4 +98,27 @@ fn the_pitch_of_a_voice_is_found() {
     let fits: Vec<f32> = voiced.map(|window| best_lag(window, 160).likeness).collect();
     let good = fits.iter().filter(|likeness| **likeness > 0.7).count();
     assert!(good * 10 > fits.len() * 8, "{good} of {}", fits.len());
+}
+
+#[test]
+fn a_loss_fades_into_the_noise_of_the_line_and_a_pause_sounds_like_it() {
+    let mut state = 1u32;
+    let mut hiss = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as i16 % 60
+    };
+    let mut concealer = Concealer::new();
+    // Three seconds of words with gaps, over a hissing line.
+    for frame in 0..150 {
+        let mut samples: Vec<i16> =
+            (0..160).map(|n| hiss() + if frame % 10 < 7 { sine(200.0, 6000.0, frame * 160 + n) } else { 0 }).collect();
+        concealer.received(&mut samples);
+    }
+    let line = level(&(0..800).map(|_| hiss()).collect::<Vec<_>>());
+    let (mut lost, mut pause) = ([0; 1600], [0; 1600]);
+    concealer.make_up(&mut lost);
+    concealer.keep_quiet(&mut pause);
+    for quiet in [&lost[640..], &pause[..]] {
+        assert!((0.6..1.6).contains(&(level(quiet) / line)), "{} for {line}", level(quiet));
+    }
 }

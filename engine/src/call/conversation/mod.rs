@@ -49,6 +49,8 @@ pub struct Conversation {
     silence_prompts_used: usize,
     failures: u32,
     ending: Option<Ending>,
+    /// Keys are being pressed.
+    voice_waits: bool,
     started: Moment,
 }
 
@@ -92,6 +94,7 @@ impl Conversation {
             silence_prompts_used: 0,
             failures: 0,
             ending: None,
+            voice_waits: false,
             started,
             settings,
         }
@@ -113,8 +116,13 @@ impl Conversation {
         out: &mut Outbox,
     ) -> bool {
         self.hear(now, caller, out);
-        let spoken = self.speaker.next_frame(agent);
-        if spoken != Spoken::Silence || !self.speaker.is_busy() {
+        let spoken = if self.voice_waits {
+            agent.fill(self.law.silence());
+            Spoken::Silence
+        } else {
+            self.speaker.next_frame(agent)
+        };
+        if spoken != Spoken::Silence || !self.speaker.is_busy() || self.voice_waits {
             self.last_sound = now;
         }
         if spoken == (Spoken::Voice { first: true }) {
@@ -128,6 +136,11 @@ impl Conversation {
         }
         self.keep_time(now, out);
         spoken != Spoken::Silence
+    }
+
+    /// From now on the agent's voice waits, because keys are being pressed, or goes on.
+    pub fn let_voice_wait(&mut self, waits: bool) {
+        self.voice_waits = waits;
     }
 
     /// The next 20 ms of a call on hold: nobody hears anything, so nothing is said and no silence counts.

@@ -9,7 +9,7 @@ use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::dtmf::DtmfReceiver;
 use crate::audio::playout::Playout;
 use crate::call::media::MediaSession;
-use crate::call::source_lock::SourceLock;
+use crate::call::source_lock::{Admission, SourceLock};
 use crate::clock::Moment;
 use crate::rtp::rtcp::{self, ReportBlock, RtcpPacket};
 use crate::rtp::{ReceptionStats, RtpPacket, round_trip};
@@ -19,6 +19,15 @@ const COMFORT_NOISE: u8 = 13;
 
 /// How long stragglers of a stream that was replaced are ignored.
 const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// A stream that goes on may have lost so many packets in between (RFC 3550 appendix A.1).
+const MAX_DROPOUT: u16 = 3000;
+
+/// Packets of ours (1 s) that a report must know of, or they did not arrive; fewer may still be on their way.
+const WORTH_A_REPORT: u64 = 50;
+
+/// A round trip older than this says nothing of the line any more: six mean report intervals.
+const ROUND_TRIP_HOLDS: Duration = Duration::from_secs(30);
 
 /// What a datagram meant to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +48,90 @@ pub(super) struct Receiving {
     pub(super) playout: Playout,
     pub(super) reception: ReceptionStats,
     pub(super) last_packet: Moment,
+    /// When RTCP of the other side came last.
+    pub(super) last_report: Moment,
     pub(super) packets_received: u64,
     pub(super) packets_ignored: u64,
-    pub(super) round_trip: Option<Duration>,
+    /// Packets that are RTP and were ignored, by why.
+    pub(super) ignored: Ignored,
+    /// The source before the last one, until it is asked for.
+    pub(super) moved_from: Option<SocketAddr>,
+    /// What the other side's reports say of our stream.
+    pub(super) reports: Reports,
     rtcp_source: Option<SocketAddr>,
-    ssrc: Option<u32>,
+    pub(super) ssrc: Option<u32>,
+    /// Number of the packet taken last.
+    sequence: u16,
     /// The stream that was replaced, and when.
     replaced: Option<(u32, Moment)>,
-    /// Packets lost in streams that were replaced.
+    /// Packets lost, and the runs of them, in streams that were replaced.
     lost_before: u64,
+    runs_before: u64,
     keys: DtmfReceiver,
+}
+
+/// RTP that was not taken, for the diagnosis.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ignored {
+    /// From another source than the leg's: how many, and the last one's.
+    pub foreign: u32,
+    pub foreign_source: Option<SocketAddr>,
+    /// Of a payload type that was not agreed on: how many in a row, and the last one's.
+    pub payload: u32,
+    pub payload_type: u8,
+}
+
+/// The other side's view of what we send, from its report blocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reports {
+    pub round_trip: Option<(Duration, Moment)>,
+    /// Reports in a row by which nothing of ours arrived though we sent, and when the first of them came.
+    pub deaf: u32,
+    pub deaf_since: Moment,
+    /// Packets we had sent by the last report.
+    sent: u64,
+    /// Highest sequence number they saw; `None` until a report mentions our stream.
+    pub highest: Option<u32>,
+    /// The other side said that its stream ends (BYE).
+    pub said_bye: bool,
+}
+
+/// Our own stream, as reports about it are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ours {
+    pub ssrc: u32,
+    /// Packets sent so far.
+    pub packets: u64,
+    /// NTP time now, on the clock of our sender reports.
+    pub ntp_now: u64,
+}
+
+// === impl Reports ===
+
+impl Reports {
+    /// Takes in one report: with the block about our stream, if it has one.
+    fn take(&mut self, now: Moment, block: Option<ReportBlock>, ours: &Ours) {
+        let sent = ours.packets.saturating_sub(self.sent);
+        if block.is_some_and(|block| self.highest != Some(block.highest_sequence)) {
+            self.deaf = 0;
+        } else if sent >= WORTH_A_REPORT {
+            if self.deaf == 0 {
+                self.deaf_since = now;
+            }
+            self.deaf += 1;
+        }
+        self.sent = ours.packets;
+        let Some(block) = block else { return };
+        self.highest = Some(block.highest_sequence);
+        if let Some(round_trip) = round_trip(ours.ntp_now, &block) {
+            self.round_trip = Some((round_trip, now));
+        }
+    }
+
+    /// Forgets a round trip that was measured too long ago.
+    pub fn expire(&mut self, now: Moment) {
+        self.round_trip = self.round_trip.filter(|(_, at)| now.since(*at) < ROUND_TRIP_HOLDS);
+    }
 }
 
 // === impl Receiving ===
@@ -60,14 +143,19 @@ impl Receiving {
             playout: Playout::new(session.law),
             reception: ReceptionStats::new(SAMPLE_RATE_HZ),
             last_packet: now,
+            last_report: now,
             packets_received: 0,
             packets_ignored: 0,
-            round_trip: None,
+            ignored: Ignored::default(),
+            moved_from: None,
+            reports: Reports::default(),
             rtcp_source: None,
             ssrc: None,
+            sequence: 0,
             replaced: None,
             lost_before: 0,
-            keys: DtmfReceiver::new(),
+            runs_before: 0,
+            keys: DtmfReceiver::new(SAMPLE_RATE_HZ),
         }
     }
 
@@ -84,6 +172,8 @@ impl Receiving {
         };
         self.last_packet = now;
         self.packets_received += 1;
+        self.sequence = packet.sequence;
+        self.reports.said_bye = false;
         let changed = self.follow_ssrc(now, packet.ssrc, session);
         self.reception.on_packet(now, packet.sequence, packet.timestamp);
         if packet.payload_type == session.payload_type {
@@ -107,14 +197,14 @@ impl Receiving {
         self.keys.tick()
     }
 
-    /// `our_ssrc` and `ntp_now` tell which reports are about what we send, and how old they are.
+    /// `ours` tells which reports are about what we send, and how old they are.
     pub(super) fn handle_rtcp(
         &mut self,
         now: Moment,
         from: SocketAddr,
         datagram: &[u8],
         session: &MediaSession,
-        (our_ssrc, ntp_now): (u32, u64),
+        ours: &Ours,
     ) {
         let expected = self.rtcp_source.unwrap_or(session.remote_rtcp);
         let same_host = from.ip() == expected.ip() || from.ip() == self.rtp_lock.destination().ip();
@@ -123,19 +213,25 @@ impl Receiving {
             return;
         }
         self.rtcp_source = Some(from);
+        self.last_report = now;
         // What cannot be parsed ends the iteration; the reports before it count.
         for packet in rtcp::parse(datagram).map_while(Result::ok) {
-            let blocks = match packet {
+            let mut blocks = match packet {
                 RtcpPacket::SenderReport(report) => {
-                    self.reception.on_sender_report(now, &report.info);
+                    if self.ssrc.is_none_or(|ssrc| ssrc == report.ssrc) {
+                        self.reception.on_sender_report(now, &report.info);
+                    }
                     report.blocks
                 }
                 RtcpPacket::ReceiverReport(report) => report.blocks,
-                RtcpPacket::Bye(_) | RtcpPacket::Other { .. } => continue,
+                RtcpPacket::Bye(bye) => {
+                    self.reports.said_bye |= bye.sources().any(|source| Some(source) == self.ssrc);
+                    continue;
+                }
+                RtcpPacket::Other { .. } => continue,
             };
-            for block in blocks.filter(|b| b.ssrc == our_ssrc) {
-                self.round_trip = round_trip(ntp_now, &block).or(self.round_trip);
-            }
+            let block = blocks.find(|block| block.ssrc == ours.ssrc);
+            self.reports.take(now, block, ours);
         }
     }
 
@@ -169,6 +265,11 @@ impl Receiving {
         self.lost_before + self.reception.lost()
     }
 
+    /// Runs of one or more lost packets.
+    pub(super) fn loss_runs(&self) -> u64 {
+        self.runs_before + self.reception.loss_runs()
+    }
+
     /// The packet, if it is the other side's.
     fn accept<'a>(
         &mut self,
@@ -182,7 +283,34 @@ impl Receiving {
             || session.telephone_event == Some(packet.payload_type)
             || packet.payload_type == COMFORT_NOISE;
         let straggler = self.replaced.is_some_and(|(ssrc, at)| ssrc == packet.ssrc && now.since(at) < STRAGGLERS);
-        (known && !straggler && self.rtp_lock.admit(from, now)).then_some(packet)
+        if straggler {
+            return None;
+        }
+        if !known {
+            // Of whom it is believed only: anybody can send anything.
+            if self.rtp_lock.source().is_none_or(|source| source == from) {
+                self.ignored.payload = self.ignored.payload.saturating_add(1);
+                self.ignored.payload_type = packet.payload_type;
+            }
+            return None;
+        }
+        let continues =
+            self.ssrc == Some(packet.ssrc) && (1..MAX_DROPOUT).contains(&packet.sequence.wrapping_sub(self.sequence));
+        let admission = self.rtp_lock.admit(from, now, continues);
+        if admission == Admission::Foreign {
+            self.ignored.foreign = self.ignored.foreign.saturating_add(1);
+            self.ignored.foreign_source = Some(from);
+            return None;
+        }
+        if let Admission::Moved(old) = admission {
+            self.moved_from = Some(old);
+        }
+        self.ignored.payload = 0;
+        // It was foreign only until it was known.
+        if self.ignored.foreign_source == Some(from) {
+            (self.ignored.foreign, self.ignored.foreign_source) = (0, None);
+        }
+        Some(packet)
     }
 
     /// Starts afresh when the sender does. True if a stream was replaced by another.
@@ -190,9 +318,10 @@ impl Receiving {
         let Some(old) = self.ssrc.replace(ssrc).filter(|&old| old != ssrc) else { return false };
         self.replaced = Some((old, now));
         self.lost_before += self.reception.lost();
+        self.runs_before += self.reception.loss_runs();
         self.reception = ReceptionStats::new(SAMPLE_RATE_HZ);
         self.playout.restart(session.law);
-        self.keys = DtmfReceiver::new();
+        self.keys = DtmfReceiver::new(SAMPLE_RATE_HZ);
         true
     }
 }

@@ -1,6 +1,8 @@
 //! The sending half of a leg: frames into RTP packets, and RTCP reports when they are due.
 //! What the frames hold is not known here.
 
+mod event;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -57,6 +57,18 @@ impl Worker {
                         self.pump(key.index, now);
                     }
                 }
+                ShardCommand::KeyPressed { key, digit } => {
+                    if let Some(live) = self.calls.get_mut(key) {
+                        live.call.handle_key(now, digit);
+                        self.pump(key.index, now);
+                    }
+                }
+                ShardCommand::SendKeys { key, keys, reply } => {
+                    if let Some(live) = self.calls.get_mut(key) {
+                        // Whoever asked may be gone.
+                        let _ = reply.send(live.call.send_keys(&keys));
+                    }
+                }
                 ShardCommand::End { key, cause } => self.end(now, key, cause),
                 ShardCommand::Stop => {
                     self.end_all(now);
@@ -84,7 +96,7 @@ impl Worker {
         let law = setup.media.law();
         let tape = recording.map(|id| Tape::new(id, law));
         let call = Call::new(now, setup);
-        self.calls.start(LiveCall { key, call, wire, slot, tape, notices, source_learned: false, ended: false });
+        self.calls.start(LiveCall { key, call, wire, slot, tape, notices, learned: None, ended: false });
         self.pump(key.index, now);
     }
 
@@ -108,7 +120,7 @@ impl Worker {
         let rtp = session.remote_rtp;
         live.call.change_media(now, session);
         // The next packet tells the source again, whether it is a new one or not.
-        live.source_learned = false;
+        live.learned = None;
         self.sockets.signal(self.poll.registry(), socket, key.index, rtp, rtcp);
         self.pump(key.index, now);
     }

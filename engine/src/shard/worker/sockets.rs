@@ -7,7 +7,7 @@ use std::time::Duration;
 use mio::Events;
 
 use super::{WAKER, Worker};
-use crate::rtp::is_rtcp;
+use crate::rtp::{is_rtcp, ssrc_of};
 use crate::transport::{ChannelKind, MediaSockets, SocketIndex};
 
 /// Batches read from one socket in one round.
@@ -65,7 +65,7 @@ impl Worker {
             let mut strays = 0;
             for (from, datagram) in self.inbound.datagrams() {
                 received += 1;
-                let index = self.sockets.call_for(socket, kind, from, now);
+                let index = self.sockets.call_for(socket, kind, from, ssrc_of(datagram), now);
                 let Some(live) = index.and_then(|i| self.calls.at_mut(i)) else {
                     strays += 1;
                     continue;
@@ -81,9 +81,12 @@ impl Worker {
                     continue;
                 }
                 let taken = live.call.handle_rtp(now, from, datagram);
-                if taken && !live.source_learned {
-                    live.source_learned = true;
-                    self.sockets.learn(socket, live.key.index, from);
+                let stream = live.call.learned_stream();
+                if taken && live.learned != stream {
+                    live.learned = stream;
+                    if let Some((source, ssrc)) = stream {
+                        self.sockets.learn(socket, live.key.index, source, ssrc);
+                    }
                 }
             }
             self.stats.datagrams_received.fetch_add(received, Relaxed);

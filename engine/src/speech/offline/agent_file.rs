@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use thiserror::Error;
 use toml::Spanned;
 
@@ -109,6 +110,21 @@ struct Raw {
     #[serde(default)]
     slots: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
     intents: Vec<RawIntent>,
+    // What the engine reads of the same file (`control::agent`).
+    #[serde(default, rename = "numbers")]
+    _numbers: IgnoredAny,
+    #[serde(default, rename = "max_call_s")]
+    _max_call_s: IgnoredAny,
+    #[serde(default, rename = "silence_after_ms")]
+    _silence_after_ms: IgnoredAny,
+    #[serde(default, rename = "endpointing_ms")]
+    _endpointing_ms: IgnoredAny,
+    #[serde(default, rename = "rtp_timeout_s")]
+    _rtp_timeout_s: IgnoredAny,
+    #[serde(default, rename = "noise_suppression")]
+    _noise_suppression: IgnoredAny,
+    #[serde(default, rename = "hold_timeout_s")]
+    _hold_timeout_s: IgnoredAny,
 }
 
 #[derive(Deserialize)]

@@ -77,7 +77,7 @@ impl Mouth {
         if self.current.is_none() {
             self.current = self.waiting.pop_front().and_then(|next| match next {
                 Next::Say(utterance) => Some(Now::Saying(utterance, 0)),
-                Next::Press(digit) => DtmfSender::new(digit, KEY_MS, self.timestamp).map(Now::Pressing),
+                Next::Press(digit) => DtmfSender::new(digit, KEY_MS, self.timestamp, 8000).map(Now::Pressing),
             });
         }
         let mut marker = !std::mem::replace(&mut self.started, true);

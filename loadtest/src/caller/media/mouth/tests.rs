@@ -55,7 +55,7 @@ fn a_key_keeps_one_timestamp_and_audio_goes_on_in_time_after_it() {
     let mut mouth = Mouth::new(1);
     let before = next(&mut mouth, 1)[0];
     mouth.press('5');
-    let mut receiver = DtmfReceiver::new();
+    let mut receiver = DtmfReceiver::new(8000);
     let mut heard = Vec::new();
     let mut packets = 0u32;
     loop {
