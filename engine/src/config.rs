@@ -2,7 +2,9 @@
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
 mod sip;
+mod trunks;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -12,8 +14,10 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-pub use sip::{SipDigestConfig, SipTlsConfig};
 use thiserror::Error;
+
+pub use sip::{SipDigestConfig, SipTlsConfig};
+pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
 /// `TANDEM_SPEECH__CHAT_MODEL` is `chat_model` of `[speech]`.
@@ -50,8 +54,17 @@ pub struct Config {
     pub recording_format: RecordingFormat,
     /// How long the local copy of a recording stays once the edge has it, days; 0: for ever.
     pub recordings_days: u32,
+    /// Bearer token of the HTTP API. Empty: it is open to this machine, and calls are not made or told anything from
+    /// elsewhere.
+    pub api_token: ApiKey,
     pub speech: SpeechConfig,
     pub edge: EdgeConfig,
+    /// Follow a caller's REFER: the agent calls whom it names, through the usual trunk.
+    pub accept_refer: bool,
+    /// Ways out, by name.
+    pub trunks: BTreeMap<String, TrunkConfig>,
+    /// Numbers that are put straight through, without an edge.
+    pub routes: Vec<RouteConfig>,
 }
 
 /// The form of a finished recording; either way two channels, caller left, agent right.
@@ -132,6 +145,8 @@ pub enum ConfigError {
     NoEdgeSecret,
     #[error("edge.http_url {0:?} is not an http or https URL without query or fragment")]
     EdgeHttpUrl(String),
+    #[error(transparent)]
+    Trunk(#[from] TrunkError),
     #[error("max_calls is 0: the node would refuse every call")]
     NoCalls,
     #[error("{0} is the unspecified address: it stands in our SIP and SDP, so name one that callers can reach")]
@@ -159,8 +174,12 @@ impl Default for Config {
             recording: true,
             recording_format: RecordingFormat::default(),
             recordings_days: 30,
+            api_token: ApiKey::default(),
             speech: SpeechConfig::default(),
             edge: EdgeConfig::default(),
+            accept_refer: false,
+            trunks: BTreeMap::new(),
+            routes: Vec::new(),
         }
     }
 }
@@ -222,6 +241,7 @@ impl Config {
         }
         self.edge.check()?;
         self.sip_tls.check()?;
+        trunks::check(&self.trunks, &self.routes)?;
         if self.max_calls == 0 {
             return Err(ConfigError::NoCalls);
         }

@@ -1,13 +1,15 @@
 //! The hot path allocates nothing: a counting allocator watches packets and ticks of calls in steady state.
 //! What happens once a turn (buffers, messages) may allocate; what happens every 20 ms may not.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod counting_allocator;
 mod virtual_call;
 
 use std::time::Duration;
 
 use counting_allocator::allocations_so_far;
-use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession};
+use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession, WhenLeft};
 use engine::rtp::write_header;
 use virtual_call::{SPEECH, VirtualCall, agent, obedient, session, spoken};
 
@@ -106,4 +108,33 @@ fn a_call_over_frames_in_which_the_agent_speaks_allocates_nothing() {
         call.now = call.now + Duration::from_millis(20);
     }
     assert_eq!(allocations_so_far() - before, 0);
+}
+
+#[test]
+fn a_bridged_call_allocates_nothing() {
+    let [mut one, mut other] = [(); 2].map(|()| VirtualCall::new(agent(), obedient("", "")));
+    for (call, with) in [(&mut one, "other"), (&mut other, "one")] {
+        call.ssrc = 0xD00D;
+        call.run_for(1000);
+        call.call.bridge(call.now, with, WhenLeft::HangUp);
+        while call.call.pop_fact().is_some() {}
+    }
+    let mut packet = [0; MAX_PACKET_BYTES];
+    let mut counted = 0;
+    for n in 0..500_u32 {
+        let mut datagram = [0x21; 172];
+        let (header, _) = datagram.split_first_chunk_mut().unwrap();
+        write_header(header, false, 0, 9000_u16.wrapping_add(n as u16), 90_000 + n * 160, 0xD00D);
+        let before = allocations_so_far();
+        one.call.handle_rtp(one.now, one.from, &datagram);
+        assert!(one.call.tick(one.now, &mut packet).is_some());
+        let crossing = one.call.take_crossing().unwrap();
+        other.call.hear_peer(crossing);
+        assert!(other.call.tick(other.now, &mut packet).is_some());
+        counted += allocations_so_far() - before;
+        one.now = one.now + Duration::from_millis(20);
+        other.now = one.now;
+    }
+    assert_eq!(counted, 0);
+    assert!(packet[12..172].iter().all(|&byte| byte == 0x21), "what one said was sent to the other");
 }

@@ -35,6 +35,8 @@ pub struct VirtualCall {
     pub events: Vec<CallEvent>,
     pub commands: Vec<SpeechCommand>,
     pub hang_up: Option<EndCause>,
+    /// Orders to say something that are done.
+    pub orders_said: u32,
     /// What a call over frames sent, in order, and when.
     pub sent: Vec<(Moment, Sent)>,
     /// Source and SSRC of the caller's stream.
@@ -147,6 +149,7 @@ impl VirtualCall {
             events: Vec::new(),
             commands: Vec::new(),
             hang_up: None,
+            orders_said: 0,
             sent: Vec::new(),
             from: CALLER.parse().unwrap(),
             ssrc: 0xCAFE,
@@ -272,6 +275,7 @@ impl VirtualCall {
         while let Some(wish) = self.call.pop_wish() {
             match wish {
                 Wish::HangUp(cause) => self.hang_up = Some(cause),
+                Wish::Said => self.orders_said += 1,
                 Wish::Speech(command) => {
                     if command == SpeechCommand::Cancel {
                         self.due.clear();

@@ -3,6 +3,7 @@
 
 mod answer;
 mod error;
+mod hold;
 mod offer;
 mod parser;
 mod select;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use answer::{accept_answer, answer};
 pub use error::SdpError;
+pub use hold::on_hold;
 pub use offer::offer;
 use std::net::{IpAddr, SocketAddr};
 

@@ -46,6 +46,7 @@ impl Worker {
             }
             through = Some(socket);
             self.tick_packets(index, socket, now);
+            self.cross(index);
             self.report(index, socket, now);
             self.pump(index, now);
         }
@@ -77,6 +78,7 @@ impl Worker {
             tape.take(live.call.last_frames(), &mut self.config.tap);
         }
         link.hand_over(&mut live.call);
+        self.cross(index);
         self.pump(index, now);
     }
 
