@@ -11,13 +11,18 @@ mod edge_deaths;
 mod edge_session;
 mod faults;
 mod heard;
+mod made_calls;
 mod malformed;
+mod moved;
 mod phone;
 mod recovery;
+mod referred;
 mod traffic;
+mod transferred;
 mod understood;
 mod websocket;
 
+mod api;
 mod baresip;
 mod caller;
 mod edge;
