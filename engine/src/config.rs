@@ -36,6 +36,10 @@ pub struct Config {
     pub rtp_ip: IpAddr,
     /// First and last RTP port, `20000-39999`.
     pub rtp_ports: PortRange,
+    /// Whether media is encrypted.
+    pub srtp: SrtpMode,
+    /// How our own offers bring the keys: to callers who leave the offer to us.
+    pub srtp_offer: SrtpOffer,
     /// Media threads; 0: one for every two cores.
     pub shards: u16,
     /// Where journals, recordings and events are kept.
@@ -65,6 +69,32 @@ pub struct Config {
     pub trunks: BTreeMap<String, TrunkConfig>,
     /// Numbers that are put straight through, without an edge.
     pub routes: Vec<RouteConfig>,
+}
+
+/// Whether media is encrypted (SRTP).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SrtpMode {
+    /// Never; who offers nothing else is refused.
+    Off,
+    /// Where the other side wants it.
+    #[default]
+    Optional,
+    /// Always; who offers media in the clear is refused.
+    Required,
+}
+
+/// How our own offers bring SRTP keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SrtpOffer {
+    /// They do not.
+    #[default]
+    Plain,
+    /// In the SDP (RFC 4568).
+    Sdes,
+    /// By a DTLS handshake (RFC 5763).
+    Dtls,
 }
 
 /// The form of a finished recording; either way two channels, caller left, agent right.
@@ -147,6 +177,8 @@ pub enum ConfigError {
     EdgeHttpUrl(String),
     #[error(transparent)]
     Trunk(#[from] TrunkError),
+    #[error("srtp is \"required\" but srtp_offer is \"plain\": offers of ours would be refused by ourselves")]
+    PlainOffer,
     #[error("max_calls is 0: the node would refuse every call")]
     NoCalls,
     #[error("{0} is the unspecified address: it stands in our SIP and SDP, so name one that callers can reach")]
@@ -165,6 +197,8 @@ impl Default for Config {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             rtp_ip: Ipv4Addr::LOCALHOST.into(),
             rtp_ports: PortRange(20000..=39999),
+            srtp: SrtpMode::default(),
+            srtp_offer: SrtpOffer::default(),
             shards: 0,
             data: PathBuf::from("var"),
             agent: PathBuf::from("agents/reception.toml"),
@@ -242,6 +276,9 @@ impl Config {
         self.edge.check()?;
         self.sip_tls.check()?;
         trunks::check(&self.trunks, &self.routes)?;
+        if (self.srtp, self.srtp_offer) == (SrtpMode::Required, SrtpOffer::Plain) {
+            return Err(ConfigError::PlainOffer);
+        }
         if self.max_calls == 0 {
             return Err(ConfigError::NoCalls);
         }

@@ -9,7 +9,8 @@ mod virtual_call;
 use std::time::Duration;
 
 use counting_allocator::allocations_so_far;
-use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession, WhenLeft};
+use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft};
+use engine::rtp::srtp::{MAX_TRAILER_BYTES, MasterKey, Profile, SendContext};
 use engine::rtp::write_header;
 use virtual_call::{SPEECH, VirtualCall, agent, obedient, session, spoken};
 
@@ -54,6 +55,32 @@ fn a_call_in_which_the_agent_speaks_allocates_nothing() {
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
     call.run_for(200);
     assert_eq!(allocations(&mut call, &[0xFF; 320], 500), 0);
+}
+
+#[test]
+fn an_encrypted_call_allocates_nothing() {
+    for profile in [Profile::Aes128CmSha1_80, Profile::Aes128CmSha1_32, Profile::Aes128Gcm, Profile::Aes256Gcm] {
+        let key = MasterKey::new(profile, &vec![1; profile.key_bytes() + profile.salt_bytes()]).unwrap();
+        let security = MediaSecurity::Srtp(SrtpKeys { ours: key.clone(), theirs: key.clone(), mki: None });
+        let mut call = VirtualCall::with_session(MediaSession { security, ..session() }, agent(), obedient("", ""));
+        call.sending = false;
+        call.run_for(1000);
+        let mut sender = SendContext::new(&key);
+        let (mut datagram, mut packet) = ([0xFF; 172 + MAX_TRAILER_BYTES], [0; MAX_PACKET_BYTES]);
+        let before = allocations_so_far();
+        for n in 0..300_u32 {
+            datagram[12..172].fill(0xFF);
+            write_header(datagram.first_chunk_mut().unwrap(), false, 0, 65_400_u16.wrapping_add(n as u16), n * 160, 7);
+            let bytes = sender.protect_rtp(&mut datagram, 172).unwrap();
+            assert!(call.call.handle_rtp(call.now, call.from, &datagram[..bytes]));
+            assert!(!call.call.handle_rtp(call.now, call.from, &datagram[..bytes]), "a replay");
+            assert!(call.call.tick(call.now, &mut packet).is_some());
+            call.call.send_handshake(call.now, &mut packet);
+            call.call.send_report(call.now, &mut packet);
+            call.now = call.now + Duration::from_millis(20);
+        }
+        assert_eq!(allocations_so_far() - before, 0, "{profile:?}");
+    }
 }
 
 #[test]

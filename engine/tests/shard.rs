@@ -10,7 +10,8 @@ use std::time::Duration;
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaProblem};
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, StreamSeed, WhenLeft,
+    AgentSettings, CallFacts, CallSetup, Cue, MediaSecurity, MediaSession, MediaSetup, SpeechEvent, StreamSeed,
+    WhenLeft,
 };
 use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
@@ -79,6 +80,7 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
                 rtcp_mux: true,
                 sends: true,
                 receives: true,
+                security: MediaSecurity::Plain,
             },
             seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
         },

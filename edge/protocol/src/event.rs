@@ -171,6 +171,8 @@ pub enum EndCause {
     NoRtp,
     /// The call was on hold, and nothing was heard of the other side for the configured time.
     HoldTimeout,
+    /// The DTLS handshake for the media keys failed: no answer, or not who the SDP names.
+    DtlsFailed,
     /// The node was told to stop and the call outlived the drain time.
     NodeStopped,
     /// The edge told the node to end it.

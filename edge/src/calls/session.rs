@@ -301,6 +301,7 @@ fn closing(cause: EndCause, max_ms: u64) -> Closing {
         EndCause::RtpTimeout | EndCause::NoRtp | EndCause::HoldTimeout => {
             Closing::fault(SessionError::Timeout, "no audio came for too long")
         }
+        EndCause::DtlsFailed => Closing::fault(SessionError::InternalError, "the media keys could not be agreed on"),
         EndCause::CallerHungUp => Closing::normal("caller_hung_up"),
         EndCause::AgentHungUp => Closing::normal("agent_hung_up"),
         EndCause::CallerSilent => Closing::normal("caller_silent"),

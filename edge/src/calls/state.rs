@@ -153,6 +153,7 @@ pub fn is_failure(cause: EndCause) -> bool {
         | EndCause::RtpTimeout
         | EndCause::NoRtp
         | EndCause::HoldTimeout
+        | EndCause::DtlsFailed
         | EndCause::EndedByEdge
         | EndCause::EndedByApi
         | EndCause::PeerHungUp

@@ -33,7 +33,7 @@ pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;
 pub use key_sender::KeysError;
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
-pub use media::{MediaSession, MediaSetup};
+pub use media::{MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
 pub use settings::AgentSettings;
 pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
@@ -360,6 +360,16 @@ impl Call {
         if self.line.silent_for(now) >= longest {
             self.out.hang_up(cause);
         }
+    }
+
+    /// The next datagram of a DTLS handshake, while one is under way; to be asked after every tick.
+    pub fn send_handshake(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let leg = self.line.rtp_mut()?;
+        let sent = leg.send_handshake(now, packet);
+        if leg.keying_error().is_some() {
+            self.out.hang_up(EndCause::DtlsFailed);
+        }
+        sent
     }
 
     /// An RTCP report, when one is due.

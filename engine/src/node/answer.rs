@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Node;
 use super::admission::RETRY_AFTER;
 use super::lifetime::Lifetime;
+use super::media_keys::MediaKeys;
 use super::outbound::OutboundLeg;
 use super::route::{NotThrough, put_through};
 use super::sip_call::{CallMedia, SipCall};
@@ -113,7 +114,11 @@ impl Answered {
             }
         };
         match incoming.accept(body).await {
-            Ok(dialog) => Some(Self { dialog, media: CallMedia { shard, key: reservation.key, local, agreed }, party }),
+            Ok(dialog) => Some(Self {
+                dialog,
+                media: CallMedia { shard, key: reservation.key, keys: node.media_keys.clone(), local, agreed },
+                party,
+            }),
             Err(error) => {
                 tracing::info!(%error, "the call was gone before it was answered");
                 shard.release(reservation.key).await;
@@ -165,7 +170,7 @@ impl Answered {
                     if let Some(answer) = answer {
                         return self.media.take_answer(&answer);
                     }
-                    return self.media.agreed.as_ref().map(media_session);
+                    return self.media.agreed.take().and_then(|agreed| self.media.agree(agreed));
                 }
                 DialogEvent::Reoffer { reply, .. } => reply.reject(rejection(491, "Request Pending", None)).await,
                 // A REFER is declined by being dropped.
@@ -178,7 +183,14 @@ impl Answered {
 
 /// What a new call's SDP says of us, but for the port.
 pub fn local_session(node: &Node) -> sdp::Local {
-    sdp::Local { addr: node.config.rtp_ip, port: 0, rtcp_mux: true, session_id: rand_u64() >> 1, version: 1 }
+    sdp::Local {
+        addr: node.config.rtp_ip,
+        port: 0,
+        rtcp_mux: true,
+        session_id: rand_u64() >> 1,
+        version: 1,
+        security: node.media_keys.of_a_call(),
+    }
 }
 
 fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>) -> CallFacts {
@@ -204,7 +216,8 @@ pub fn rtp_setup(
     let [ssrc, start] = [rand_u64() as u32, rand_u64() as u32];
     let seed = StreamSeed {
         ssrc,
-        sequence: (start >> 16) as u16,
+        // The first half of the range, so that no early loss hides a wrap from SRTP (RFC 3711 section 3.3.1).
+        sequence: (start >> 17) as u16,
         timestamp: start,
         cname: format!("{ssrc:08x}@tandem"),
         started_at_ms,
@@ -241,15 +254,15 @@ fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
     }
 }
 
-/// What was agreed on, as the media need it.
-pub fn media_session(agreed: &sdp::Negotiated) -> MediaSession {
+/// What was agreed on, as the media need it. `None`, which cannot be, if the keys cannot be used.
+pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated) -> Option<MediaSession> {
     let (sends, receives) = match agreed.direction {
         sdp::Direction::SendRecv => (true, true),
         sdp::Direction::SendOnly => (true, false),
         sdp::Direction::RecvOnly => (false, true),
         sdp::Direction::Inactive => (false, false),
     };
-    MediaSession {
+    Some(MediaSession {
         law: match agreed.codec {
             sdp::Codec::Pcmu => Law::Mu,
             sdp::Codec::Pcma => Law::A,
@@ -262,7 +275,8 @@ pub fn media_session(agreed: &sdp::Negotiated) -> MediaSession {
         rtcp_mux: agreed.rtcp_mux,
         sends,
         receives,
-    }
+        security: keys.terms(&agreed.security)?,
+    })
 }
 
 fn rtcp_of(agreed: Option<&sdp::Negotiated>) -> Option<SocketAddr> {

@@ -10,6 +10,7 @@ mod lifetime;
 mod limits;
 mod live_calls;
 mod load;
+mod media_keys;
 mod metrics;
 mod offline_child;
 mod orders;
@@ -44,6 +45,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use edge_side::EdgeState;
 pub use live_calls::LiveCall;
+pub use media_keys::{fresh_keys, srtp_keys};
 pub use offline_child::FAILED as OFFLINE_SPEECH_FAILED;
 pub use orders::{CallState, MAX_TEXT_BYTES, OrderError, TransferOrder, Wanted};
 pub use place_call::{CallWish, NotPlaced};
@@ -58,11 +60,13 @@ use crate::control::{
 };
 use crate::recorder::archive::{Archive, ArchiveHandle, left_over};
 use crate::recorder::{Recorder, RecorderConfig, RecorderError, RecorderHandle};
+use crate::rtp::dtls::DtlsError;
 use crate::shard::{ShardConfig, ShardError, ShardHandle};
 use crate::speech::Desk;
 use admission::{CallCap, Overload};
 use edge_side::{EdgeSide, EdgeTasks};
 use live_calls::LiveCalls;
+use media_keys::MediaKeys;
 use speech::SpeechSetupError;
 use trunks::Trunks;
 use websocket::SeenSignatures;
@@ -109,6 +113,7 @@ pub struct Node {
     /// Compresses and uploads recordings, where they do not stay as they are.
     archive: Option<ArchiveHandle>,
     shards: Vec<ShardHandle>,
+    media_keys: Arc<MediaKeys>,
     trunks: Trunks,
     /// Calls are made through it; it is there last.
     sip: OnceLock<EndpointHandle>,
@@ -146,6 +151,8 @@ pub enum NodeError {
     Edge(#[from] EdgeError),
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    #[error(transparent)]
+    MediaKeys(#[from] DtlsError),
     #[error(transparent)]
     Shard(#[from] ShardError),
     #[error(transparent)]
@@ -196,6 +203,7 @@ impl Node {
         };
 
         let clock = Clock::start();
+        let media_keys = Arc::new(MediaKeys::new(&config, &clock)?);
         let (events, from_calls) = mpsc::channel(EVENTS_WAITING);
         let (wishes, to_speech) = mpsc::channel(SPEECH_WAITING);
         let mut shards = Vec::new();
@@ -214,6 +222,7 @@ impl Node {
             cap: CallCap::new(config.max_calls),
             calls: LiveCalls::default(),
             recorder: recorder.handle(),
+            media_keys,
             archive: archive.as_ref().map(Archive::handle),
             control,
             spool,

@@ -20,7 +20,7 @@ use super::sip_call::{CallMedia, SipCall};
 use super::trunks::{Destination, WayOutError};
 use super::{Node, Status};
 use crate::audio::g711::Law;
-use crate::call::{AgentSettings, CallCommand, CallFacts, CallSetup, MediaSession, Tenant};
+use crate::call::{AgentSettings, CallCommand, CallFacts, CallSetup, MediaSecurity, MediaSession, Tenant};
 use crate::shard::{CallNotice, NOTICES, ShardHandle};
 use crate::wall_clock::unix_ms;
 
@@ -144,7 +144,7 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
         setup,
         speaks: wanted.speaks,
         ring_timeout: wanted.destination.ring_timeout,
-        media: CallMedia { shard, key, local, agreed: None },
+        media: CallMedia { shard, key, keys: node.media_keys.clone(), local, agreed: None },
         stage,
         said,
         _places: (trunk_place, place),
@@ -166,6 +166,7 @@ fn nothing_agreed() -> MediaSession {
         rtcp_mux: true,
         sends: false,
         receives: false,
+        security: MediaSecurity::Plain,
     }
 }
 

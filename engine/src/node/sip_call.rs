@@ -12,6 +12,7 @@ use super::Node;
 use super::answer::media_session;
 use super::info_key::key_in;
 use super::lifetime::{Lifetime, told_to_stop};
+use super::media_keys::{MediaKeys, role_of};
 use super::orders::{CallState, Order, OrderError, Wanted};
 use super::referral::follow;
 use super::transfer::{Transfer, Transferred};
@@ -25,6 +26,7 @@ const OFFERS: usize = 2;
 pub struct CallMedia {
     pub shard: ShardHandle,
     pub key: CallKey,
+    pub keys: Arc<MediaKeys>,
     pub local: sdp::Local,
     /// What offer and answer agree on; `None` until there are both.
     pub agreed: Option<sdp::Negotiated>,
@@ -55,9 +57,24 @@ impl CallMedia {
         let agreed = sdp::accept_answer(answer, &self.local)
             .inspect_err(|error| tracing::warn!(%error, "the answer to our offer cannot be used"))
             .ok()?;
-        let session = media_session(&agreed);
+        self.agree(agreed)
+    }
+
+    /// The session that is agreed on from now on.
+    pub fn agree(&mut self, agreed: sdp::Negotiated) -> Option<MediaSession> {
+        let session = media_session(&self.keys, &agreed)?;
+        self.local.security.role = role_of(&agreed);
         self.agreed = Some(agreed);
         Some(session)
+    }
+
+    /// Our answer to a new offer of the other side's, and what it agrees on.
+    fn answer(&mut self, offer: &str) -> Result<(sdp::Negotiated, String), sdp::SdpError> {
+        let (agreed, body) = sdp::answer(offer, &self.local)?;
+        match MediaKeys::renew(&mut self.local.security, self.agreed.as_ref(), &agreed) {
+            true => sdp::answer(offer, &self.local),
+            false => Ok((agreed, body)),
+        }
     }
 }
 
@@ -216,12 +233,13 @@ impl SipCall {
         let Some(offer) = offer else {
             return reply.accept(sdp::offer(&self.media.local)).await;
         };
-        match sdp::answer(&offer, &self.media.local) {
+        match self.media.answer(&offer) {
             Ok((agreed, body)) => {
                 reply.accept(body).await;
-                if self.media.agreed.as_ref() != Some(&agreed) {
-                    self.media.shard.change(self.media.key, media_session(&agreed)).await;
-                    self.media.agreed = Some(agreed);
+                if self.media.agreed.as_ref() != Some(&agreed)
+                    && let Some(session) = self.media.agree(agreed)
+                {
+                    self.media.shard.change(self.media.key, session).await;
                 }
             }
             Err(error) => reply.reject(error.into()).await,

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::audio::g711::Law;
+use engine::call::SrtpKeys;
+use engine::node::{fresh_keys, srtp_keys};
 use sip_bridge::sdp::{self, Codec, Local, Negotiated};
 use sip_bridge::{
     BindError, CallInfo, Endpoint, EndpointConfig, EndpointHandle, Failure, IncomingCall, OutgoingTarget, Progress,
@@ -27,6 +29,8 @@ pub struct Target {
     /// Next hop, if it is not the URI's own host.
     pub via: Option<SocketAddr>,
     pub tcp: bool,
+    /// Encrypt the audio, with keys in the SDP (SRTP, RFC 4568); a call that would be in the clear fails.
+    pub srtp: bool,
     pub headers: Vec<(String, String)>,
     /// A call that is not answered after this is given up (CANCEL).
     pub patience: Duration,
@@ -98,7 +102,7 @@ impl Phone {
     pub async fn dial(&self, target: &Target) -> Result<Caller, DialError> {
         let dialled = Instant::now();
         let (leg, heard) = self.open(target.keep_audio)?;
-        let local = local(&leg);
+        let local = local(&leg, if target.srtp { sdes() } else { sdp::Security::default() });
         let outgoing = OutgoingTarget {
             via: target.via,
             protocol: if target.tcp { Protocol::Tcp } else { Protocol::Udp },
@@ -131,7 +135,7 @@ impl Phone {
                 return Err(DialError::Answer(error));
             }
         };
-        leg.connect(route(&negotiated));
+        leg.connect(route(&negotiated), keys(&negotiated));
         Ok(Caller::new(leg, heard, dialog, local, setup))
     }
 
@@ -171,23 +175,24 @@ impl Ringing {
 
     /// Picks up, with media flowing.
     pub async fn answer(self) -> Result<Caller, DialError> {
-        let local = local(&self.leg);
+        let local = local(&self.leg, sdp::Security::default());
         let offer = self.incoming.offer.as_deref().ok_or(DialError::NoOffer)?;
         let (negotiated, answer) = sdp::answer(offer, &local).map_err(DialError::Answer)?;
         let dialog = self.incoming.accept(answer).await?;
-        self.leg.connect(route(&negotiated));
+        self.leg.connect(route(&negotiated), keys(&negotiated));
         Ok(Caller::new(self.leg, self.heard, dialog, local, self.since.elapsed()))
     }
 }
 
 /// Our end of a call's media, as SDP tells it.
-fn local(leg: &LegHandle) -> Local {
+fn local(leg: &LegHandle, security: sdp::Security) -> Local {
     Local {
         addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: leg.local().port(),
         rtcp_mux: true,
         session_id: u64::from(leg.local().port()),
         version: 1,
+        security,
     }
 }
 
@@ -197,6 +202,21 @@ pub enum StartError {
     Sip(#[from] BindError),
     #[error("cannot start a media thread: {0}")]
     Thread(io::Error),
+}
+
+/// Our end of an encrypted call.
+fn sdes() -> sdp::Security {
+    sdp::Security {
+        policy: sdp::SrtpPolicy::Required,
+        offer: sdp::OfferedKeying::Sdes,
+        keys: fresh_keys(),
+        ..sdp::Security::default()
+    }
+}
+
+/// The keys SDP agreed on, if the call is encrypted.
+pub(super) fn keys(negotiated: &Negotiated) -> Option<SrtpKeys> {
+    srtp_keys(&negotiated.security)
 }
 
 /// What SDP agreed on, as the media thread needs it.

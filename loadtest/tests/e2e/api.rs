@@ -77,6 +77,7 @@ pub fn straight_to(node: &Node, user: &str) -> Target {
         from: "sip:+15550123@127.0.0.1".to_owned(),
         via: None,
         tcp: false,
+        srtp: false,
         headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
         patience: SOON,
         keep_audio: true,

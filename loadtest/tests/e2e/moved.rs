@@ -19,7 +19,14 @@ const MOST_PACKETS: u16 = 500;
 
 fn local(socket: &UdpSocket, version: u64) -> Local {
     let port = socket.local_addr().expect("an address").port();
-    Local { addr: IpAddr::V4(Ipv4Addr::LOCALHOST), port, rtcp_mux: true, session_id: 1, version }
+    Local {
+        addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port,
+        rtcp_mux: true,
+        session_id: 1,
+        version,
+        security: sdp::Security::default(),
+    }
 }
 
 /// Sends audio until some comes back; how many packets that took.

@@ -45,7 +45,14 @@ impl Bench {
         let target = OutgoingTarget::new(format!("sip:agent@127.0.0.1:{}", self.node.sip), "sip:caller@127.0.0.1");
         let addr = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let port = free_port().expect("a port");
-        let offer = sdp::offer(&Local { addr, port, rtcp_mux: true, session_id: 1, version: 1 });
+        let offer = sdp::offer(&Local {
+            addr,
+            port,
+            rtcp_mux: true,
+            session_id: 1,
+            version: 1,
+            security: sdp::Security::default(),
+        });
         let mut call = self.caller.handle().call(target, offer).await.expect("an INVITE");
         let dialog = loop {
             match call.next_progress().await {

@@ -13,11 +13,18 @@ pub fn on_hold(offer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sdp::{Direction, Local, accept_answer, answer, offer};
+    use crate::sdp::{Direction, Local, Security, accept_answer, answer, offer};
 
     #[test]
     fn a_held_side_answers_that_it_only_listens() {
-        let local = |port| Local { addr: [127, 0, 0, 1].into(), port, rtcp_mux: true, session_id: 1, version: 2 };
+        let local = |port| Local {
+            addr: [127, 0, 0, 1].into(),
+            port,
+            rtcp_mux: true,
+            session_id: 1,
+            version: 2,
+            security: Security::default(),
+        };
         let held = on_hold(&offer(&local(4000)));
         let (theirs, reply) = answer(&held, &local(5000)).expect("an offer like any other");
         assert_eq!(theirs.direction, Direction::RecvOnly);

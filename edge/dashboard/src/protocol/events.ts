@@ -22,6 +22,8 @@ export const MediaQuality = v.object({
   packets_sent: whole,
   packets_lost: whole,
   packets_ignored: whole,
+  /** SRTP that could not be authenticated. */
+  packets_unauthentic: v.optional(whole, 0),
   jitter_ms: v.number(),
   concealed_ms: whole,
   /** Mean opinion score estimate, 1.0 to 4.5. */
@@ -39,6 +41,7 @@ export const EndCause = v.picklist([
   "rtp_timeout",
   "no_rtp",
   "hold_timeout",
+  "dtls_failed",
   "node_stopped",
   "ended_by_edge",
   "ended_by_api",

@@ -62,6 +62,13 @@ impl Worker {
         if sent.is_some_and(|s| self.batch.push(s.bytes, s.to)) {
             self.flush(socket, ChannelKind::Rtp);
         }
+        while let Some(live) = self.calls.at_mut(index)
+            && let Some(handshake) = live.call.send_handshake(now, self.batch.next_packet())
+        {
+            if self.batch.push(handshake.bytes, handshake.to) {
+                self.flush(socket, ChannelKind::Rtp);
+            }
+        }
     }
 
     /// A call whose media are frames; it ends by itself when nobody is left to carry them.
