@@ -49,7 +49,7 @@ fn handshakes(c: &mut Criterion) {
             let mut keys = 0;
             while keys < 2 {
                 for (from, to) in [(0, 1), (1, 0)] {
-                    let mut sides = [&mut active, &mut passive];
+                    let sides = [&mut active, &mut passive];
                     let mut datagram = [0; MAX_DATAGRAM_BYTES];
                     while let Some(bytes) = sides[from].next_datagram(&mut datagram) {
                         let began = std::time::Instant::now();

@@ -55,6 +55,7 @@ pub struct SrtpKeys {
 
 /// What a call's media starts from.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a call, and the larger one is the one of most calls")]
 pub enum MediaSetup {
     /// RTP as two SDP bodies agreed on it, with the random beginnings of our own stream.
     Rtp { session: MediaSession, seed: StreamSeed },

@@ -35,6 +35,15 @@ pub struct ReceiveContext {
     plain: [u8; MAX_BYTES],
 }
 
+/// A packet taken apart.
+struct Cut<'a> {
+    /// Header and encrypted body.
+    protected: &'a [u8],
+    /// The last word of SRTCP; empty of SRTP.
+    index: &'a [u8],
+    tag: &'a [u8],
+}
+
 // === impl ReceiveContext ===
 
 impl ReceiveContext {
@@ -64,7 +73,7 @@ impl ReceiveContext {
     /// [`SrtpError`] says why it is not believed.
     pub fn unprotect_rtp(&mut self, datagram: &[u8]) -> Result<&[u8], SrtpError> {
         let malformed = SrtpError::Malformed(datagram.len());
-        let (protected, _, tag) = self.cut(&self.rtp, datagram, 0)?;
+        let Cut { protected, tag, .. } = self.cut(&self.rtp, datagram, 0)?;
         let header_bytes = header_bytes(protected).ok_or(malformed)?;
         let &[_, _, s0, s1, _, _, _, _, c0, c1, c2, c3, ..] = protected else { return Err(malformed) };
         let (sequence, ssrc) = (u16::from_be_bytes([s0, s1]), u32::from_be_bytes([c0, c1, c2, c3]));
@@ -100,7 +109,7 @@ impl ReceiveContext {
     /// [`SrtpError`] says why it is not believed.
     pub fn unprotect_rtcp(&mut self, datagram: &[u8]) -> Result<&[u8], SrtpError> {
         let malformed = SrtpError::Malformed(datagram.len());
-        let (protected, word, tag) = self.cut(&self.rtcp, datagram, INDEX_BYTES)?;
+        let Cut { protected, index: word, tag } = self.cut(&self.rtcp, datagram, INDEX_BYTES)?;
         let suffix: [u8; INDEX_BYTES] = word.try_into().map_err(|_| malformed)?;
         let word = u32::from_be_bytes(suffix);
         // Sent in the clear is what nobody agreed to.
@@ -126,12 +135,7 @@ impl ReceiveContext {
 
     /// Takes a packet apart from its end: tag, MKI and index as RFC 3711 section 3.1 orders them, or MKI, index and
     /// tag as RFC 7714 section 8.2 does. Both ways the MKI has to be ours.
-    fn cut<'a>(
-        &self,
-        transform: &Transform,
-        datagram: &'a [u8],
-        index_bytes: usize,
-    ) -> Result<(&'a [u8], &'a [u8], &'a [u8]), SrtpError> {
+    fn cut<'a>(&self, transform: &Transform, datagram: &'a [u8], index_bytes: usize) -> Result<Cut<'a>, SrtpError> {
         let cut_off = |from: &'a [u8], bytes: usize| {
             let at = from.len().checked_sub(bytes).ok_or(SrtpError::Malformed(datagram.len()))?;
             from.split_at_checked(at).ok_or(SrtpError::Malformed(datagram.len()))
@@ -149,10 +153,11 @@ impl ReceiveContext {
             rest = before;
         }
         let (rest, index) = cut_off(rest, index_bytes)?;
-        match tag {
-            Some(tag) => Ok((rest, index, tag)),
-            None => cut_off(rest, transform.tag_bytes()).map(|(rest, tag)| (rest, index, tag)),
-        }
+        let (protected, tag) = match tag {
+            Some(tag) => (rest, tag),
+            None => cut_off(rest, transform.tag_bytes())?,
+        };
+        Ok(Cut { protected, index, tag })
     }
 }
 

@@ -26,7 +26,6 @@ pub(super) struct Transform {
     tag_bytes: usize,
 }
 
-#[expect(clippy::large_enum_variant, reason = "in a box of its leg; the key schedules are what it is made for")]
 enum Cipher {
     CounterMode { aes: Aes128Enc, mac: Hmac<Sha1> },
     Gcm128(Aes128Gcm),
