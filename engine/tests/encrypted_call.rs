@@ -8,7 +8,7 @@ mod virtual_call;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{EndCause, EventKind};
+use edge_protocol::{EndCause, EventKind, MediaProblem};
 use engine::call::{MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys};
 use engine::clock::Clock;
 use engine::rtp::dtls::{ExportedKeys, Fingerprint, Handshake, Identity, Role, Terms};
@@ -80,6 +80,11 @@ fn packets_under_another_key_or_in_the_clear_are_counted_and_take_no_part() {
         assert_eq!(call.call.learned_source(), None);
         let quality = call.call.quality();
         assert_eq!((quality.packets_unauthentic, quality.packets_received), (100, 0));
+        let told = |k: &EventKind| match k {
+            EventKind::MediaProblem { problem: MediaProblem::SrtpKeys, detail } => detail.contains("do not match"),
+            _ => false,
+        };
+        assert_eq!(call.kinds().into_iter().filter(|k| told(k)).count(), 1, "{:#?}", call.kinds());
     }
 }
 

@@ -176,6 +176,11 @@ impl Leg {
         self.sending.packets
     }
 
+    /// Encrypted packets that could not be authenticated since one could, or since there were new keys.
+    pub fn unauthentic_in_a_row(&self) -> u64 {
+        self.security.refused.in_a_row
+    }
+
     /// RTP that was not taken, and why.
     pub fn ignored(&self) -> &Ignored {
         &self.receiving.ignored

@@ -22,6 +22,8 @@ pub(super) struct Security {
 pub(super) struct Refused {
     /// Their tag did not fit our key, or there was no key yet.
     pub unauthentic: u64,
+    /// Those since one was believed, or since there were new keys.
+    pub in_a_row: u64,
 }
 
 enum State {
@@ -52,10 +54,11 @@ impl Security {
     /// A new offer and answer. What did not change goes on, its rollover counters too.
     pub(super) fn change(&mut self, now: Moment, old: &MediaSecurity, new: &MediaSecurity) {
         match (&mut self.state, old, new) {
-            _ if old == new => {}
+            _ if old == new => return,
             (State::Srtp(contexts), MediaSecurity::Srtp(old), MediaSecurity::Srtp(new)) => contexts.rekey(old, new),
             (state, ..) => *state = State::new(new, now),
         }
+        self.refused.in_a_row = 0;
     }
 
     /// Media may flow: there is no encryption, or there are keys.
@@ -105,6 +108,7 @@ impl Security {
         let State::Dtls(association) = &mut self.state else { return false };
         association.peer = Some(from);
         let Some(keys) = association.handshake.handle(now, datagram) else { return false };
+        self.refused.in_a_row = 0;
         association.contexts =
             Some(Contexts { send: SendContext::new(&keys.ours), receive: ReceiveContext::new(&keys.theirs, None) });
         true
@@ -196,9 +200,14 @@ impl Association {
 
 impl Refused {
     fn note<'a>(&mut self, opened: Result<&'a [u8], SrtpError>) -> Option<&'a [u8]> {
-        // What came before came from somebody with the key.
-        if matches!(opened, Err(error) if error != SrtpError::Replayed) {
-            self.unauthentic += 1;
+        match &opened {
+            Ok(_) => self.in_a_row = 0,
+            // Came before, and from somebody with the key.
+            Err(SrtpError::Replayed) => {}
+            Err(_) => {
+                self.unauthentic += 1;
+                self.in_a_row += 1;
+            }
         }
         opened.ok()
     }
