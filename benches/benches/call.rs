@@ -10,8 +10,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use edge_protocol::Direction;
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, SpeechCommand, SpeechEvent,
-    StreamSeed, Wish,
+    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSecurity, MediaSession, MediaSetup,
+    SpeechCommand, SpeechEvent, StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::write_header;
@@ -58,6 +58,7 @@ impl Running {
                     rtcp_mux: true,
                     sends: true,
                     receives: true,
+                    security: MediaSecurity::Plain,
                 },
                 seed: StreamSeed { ssrc: 1, sequence: 0, timestamp: 0, cname: "bench".to_owned(), started_at_ms: 0 },
             },

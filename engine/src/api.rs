@@ -1,11 +1,15 @@
-//! The node's HTTP: health, metrics, the calls it holds, and events as they happen.
-//! Read-only; calls that come over HTTP, as WebSockets, are `node::websocket`'s.
+//! The node's HTTP: health, metrics, events as they happen, and who may ask for more than health.
+//! Calls are in `calls`; those that come over HTTP, as WebSockets, are `node::websocket`'s.
+
+mod calls;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,7 +18,8 @@ use futures::{Stream, StreamExt};
 use serde::Serialize;
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::node::{EdgeState, LiveCall, Node, Status, websocket_routes};
+use crate::node::{EdgeState, Node, Status, websocket_routes};
+use calls::Problem;
 
 /// `/health`: 200 while calls are taken, 503 while not.
 #[derive(Debug, Serialize)]
@@ -34,13 +39,36 @@ struct Health {
 
 /// All routes.
 pub fn routes(node: Arc<Node>) -> Router {
+    let guarded = Router::new()
+        .route("/v1/events", get(events))
+        .merge(calls::routes())
+        .layer(from_fn_with_state(node.clone(), guard));
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics_page))
-        .route("/v1/calls", get(calls))
-        .route("/v1/events", get(events))
+        .merge(guarded)
         .merge(websocket_routes())
         .with_state(node)
+}
+
+/// With a token configured, `/v1` wants it. Without one, only this machine may make calls or tell them anything.
+async fn guard(
+    State(node): State<Arc<Node>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = shown.and_then(|value| value.strip_prefix("Bearer "));
+    let reads = request.method() == Method::GET && !node.api_wants_token();
+    if reads || node.api_allows(token, peer.ip()) {
+        return next.run(request).await;
+    }
+    let wanted = "the configured api_token as a bearer token is needed; without one, calls are told things from this \
+                  machine only";
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorised", wanted);
+    ([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response()
 }
 
 async fn health(State(node): State<Arc<Node>>) -> Response {
@@ -60,10 +88,6 @@ async fn health(State(node): State<Arc<Node>>) -> Response {
 
 async fn metrics_page(State(node): State<Arc<Node>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics_page()).into_response()
-}
-
-async fn calls(State(node): State<Arc<Node>>) -> Json<Vec<LiveCall>> {
-    Json(node.live_calls())
 }
 
 /// Events of all calls from now on, one `data:` line of JSON each. A reader too slow to keep up is told how many

@@ -59,6 +59,11 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
+    /// The instant whose moment is 0.
+    pub fn zero(&self) -> Instant {
+        self.start
+    }
+
     pub fn now(&self) -> Moment {
         Moment(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }

@@ -2,7 +2,9 @@
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
 mod sip;
+mod trunks;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -12,8 +14,10 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-pub use sip::{SipDigestConfig, SipTlsConfig};
 use thiserror::Error;
+
+pub use sip::{SipDigestConfig, SipTlsConfig};
+pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
 /// `TANDEM_SPEECH__CHAT_MODEL` is `chat_model` of `[speech]`.
@@ -32,6 +36,10 @@ pub struct Config {
     pub rtp_ip: IpAddr,
     /// First and last RTP port, `20000-39999`.
     pub rtp_ports: PortRange,
+    /// Whether media is encrypted.
+    pub srtp: SrtpMode,
+    /// How our own offers bring the keys: to callers who leave the offer to us.
+    pub srtp_offer: SrtpOffer,
     /// Media threads; 0: one for every two cores.
     pub shards: u16,
     /// Where journals, recordings and events are kept.
@@ -50,8 +58,43 @@ pub struct Config {
     pub recording_format: RecordingFormat,
     /// How long the local copy of a recording stays once the edge has it, days; 0: for ever.
     pub recordings_days: u32,
+    /// Bearer token of the HTTP API. Empty: it is open to this machine, and calls are not made or told anything from
+    /// elsewhere.
+    pub api_token: ApiKey,
     pub speech: SpeechConfig,
     pub edge: EdgeConfig,
+    /// Follow a caller's REFER: the agent calls whom it names, through the usual trunk.
+    pub accept_refer: bool,
+    /// Ways out, by name.
+    pub trunks: BTreeMap<String, TrunkConfig>,
+    /// Numbers that are put straight through, without an edge.
+    pub routes: Vec<RouteConfig>,
+}
+
+/// Whether media is encrypted (SRTP).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SrtpMode {
+    /// Never; who offers nothing else is refused.
+    Off,
+    /// Where the other side wants it.
+    #[default]
+    Optional,
+    /// Always; who offers media in the clear is refused.
+    Required,
+}
+
+/// How our own offers bring SRTP keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SrtpOffer {
+    /// They do not.
+    #[default]
+    Plain,
+    /// In the SDP (RFC 4568).
+    Sdes,
+    /// By a DTLS handshake (RFC 5763).
+    Dtls,
 }
 
 /// The form of a finished recording; either way two channels, caller left, agent right.
@@ -132,6 +175,10 @@ pub enum ConfigError {
     NoEdgeSecret,
     #[error("edge.http_url {0:?} is not an http or https URL without query or fragment")]
     EdgeHttpUrl(String),
+    #[error(transparent)]
+    Trunk(#[from] TrunkError),
+    #[error("srtp is \"required\" but srtp_offer is \"plain\": offers of ours would be refused by ourselves")]
+    PlainOffer,
     #[error("max_calls is 0: the node would refuse every call")]
     NoCalls,
     #[error("{0} is the unspecified address: it stands in our SIP and SDP, so name one that callers can reach")]
@@ -150,6 +197,8 @@ impl Default for Config {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             rtp_ip: Ipv4Addr::LOCALHOST.into(),
             rtp_ports: PortRange(20000..=39999),
+            srtp: SrtpMode::default(),
+            srtp_offer: SrtpOffer::default(),
             shards: 0,
             data: PathBuf::from("var"),
             agent: PathBuf::from("agents/reception.toml"),
@@ -159,8 +208,12 @@ impl Default for Config {
             recording: true,
             recording_format: RecordingFormat::default(),
             recordings_days: 30,
+            api_token: ApiKey::default(),
             speech: SpeechConfig::default(),
             edge: EdgeConfig::default(),
+            accept_refer: false,
+            trunks: BTreeMap::new(),
+            routes: Vec::new(),
         }
     }
 }
@@ -222,6 +275,10 @@ impl Config {
         }
         self.edge.check()?;
         self.sip_tls.check()?;
+        trunks::check(&self.trunks, &self.routes)?;
+        if (self.srtp, self.srtp_offer) == (SrtpMode::Required, SrtpOffer::Plain) {
+            return Err(ConfigError::PlainOffer);
+        }
         if self.max_calls == 0 {
             return Err(ConfigError::NoCalls);
         }

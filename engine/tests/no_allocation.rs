@@ -1,13 +1,16 @@
 //! The hot path allocates nothing: a counting allocator watches packets and ticks of calls in steady state.
 //! What happens once a turn (buffers, messages) may allocate; what happens every 20 ms may not.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod counting_allocator;
 mod virtual_call;
 
 use std::time::Duration;
 
 use counting_allocator::allocations_so_far;
-use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSession};
+use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft};
+use engine::rtp::srtp::{MAX_TRAILER_BYTES, MasterKey, Profile, SendContext};
 use engine::rtp::write_header;
 use virtual_call::{SPEECH, VirtualCall, agent, obedient, session, spoken};
 
@@ -52,6 +55,32 @@ fn a_call_in_which_the_agent_speaks_allocates_nothing() {
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
     call.run_for(200);
     assert_eq!(allocations(&mut call, &[0xFF; 320], 500), 0);
+}
+
+#[test]
+fn an_encrypted_call_allocates_nothing() {
+    for profile in [Profile::Aes128CmSha1_80, Profile::Aes128CmSha1_32, Profile::Aes128Gcm, Profile::Aes256Gcm] {
+        let key = MasterKey::new(profile, &vec![1; profile.key_bytes() + profile.salt_bytes()]).unwrap();
+        let security = MediaSecurity::Srtp(SrtpKeys { ours: key.clone(), theirs: key.clone(), mki: None });
+        let mut call = VirtualCall::with_session(MediaSession { security, ..session() }, agent(), obedient("", ""));
+        call.sending = false;
+        call.run_for(1000);
+        let mut sender = SendContext::new(&key);
+        let (mut datagram, mut packet) = ([0xFF; 172 + MAX_TRAILER_BYTES], [0; MAX_PACKET_BYTES]);
+        let before = allocations_so_far();
+        for n in 0..300_u32 {
+            datagram[12..172].fill(0xFF);
+            write_header(datagram.first_chunk_mut().unwrap(), false, 0, 65_400_u16.wrapping_add(n as u16), n * 160, 7);
+            let bytes = sender.protect_rtp(&mut datagram, 172).unwrap();
+            assert!(call.call.handle_rtp(call.now, call.from, &datagram[..bytes]));
+            assert!(!call.call.handle_rtp(call.now, call.from, &datagram[..bytes]), "a replay");
+            assert!(call.call.tick(call.now, &mut packet).is_some());
+            call.call.send_handshake(call.now, &mut packet);
+            call.call.send_report(call.now, &mut packet);
+            call.now = call.now + Duration::from_millis(20);
+        }
+        assert_eq!(allocations_so_far() - before, 0, "{profile:?}");
+    }
 }
 
 #[test]
@@ -106,4 +135,33 @@ fn a_call_over_frames_in_which_the_agent_speaks_allocates_nothing() {
         call.now = call.now + Duration::from_millis(20);
     }
     assert_eq!(allocations_so_far() - before, 0);
+}
+
+#[test]
+fn a_bridged_call_allocates_nothing() {
+    let [mut one, mut other] = [(); 2].map(|()| VirtualCall::new(agent(), obedient("", "")));
+    for (call, with) in [(&mut one, "other"), (&mut other, "one")] {
+        call.ssrc = 0xD00D;
+        call.run_for(1000);
+        call.call.bridge(call.now, with, WhenLeft::HangUp);
+        while call.call.pop_fact().is_some() {}
+    }
+    let mut packet = [0; MAX_PACKET_BYTES];
+    let mut counted = 0;
+    for n in 0..500_u32 {
+        let mut datagram = [0x21; 172];
+        let (header, _) = datagram.split_first_chunk_mut().unwrap();
+        write_header(header, false, 0, 9000_u16.wrapping_add(n as u16), 90_000 + n * 160, 0xD00D);
+        let before = allocations_so_far();
+        one.call.handle_rtp(one.now, one.from, &datagram);
+        assert!(one.call.tick(one.now, &mut packet).is_some());
+        let crossing = one.call.take_crossing().unwrap();
+        other.call.hear_peer(crossing);
+        assert!(other.call.tick(other.now, &mut packet).is_some());
+        counted += allocations_so_far() - before;
+        one.now = one.now + Duration::from_millis(20);
+        other.now = one.now;
+    }
+    assert_eq!(counted, 0);
+    assert!(packet[12..172].iter().all(|&byte| byte == 0x21), "what one said was sent to the other");
 }

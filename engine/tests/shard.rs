@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaProblem};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, StreamSeed};
+use engine::call::{
+    AgentSettings, CallFacts, CallSetup, Cue, MediaSecurity, MediaSession, MediaSetup, SpeechEvent, StreamSeed,
+    WhenLeft,
+};
 use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
 use engine::rtp::{RtpPacket, write_header};
-use engine::shard::{CallNotice, FromCaller, NOTICES, Reservation, ShardConfig, ShardHandle, ToCaller};
+use engine::shard::{BridgeEnd, CallNotice, FromCaller, NOTICES, Reservation, ShardConfig, ShardHandle, ToCaller};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -77,6 +80,7 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
                 rtcp_mux: true,
                 sends: true,
                 receives: true,
+                security: MediaSecurity::Plain,
             },
             seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
         },
@@ -96,11 +100,31 @@ impl Phone {
     }
 
     fn send(&mut self, port: u16) {
-        let mut packet = [0xFF; 172];
+        let packet = self.packet(0xFF);
+        self.socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
+    }
+
+    /// Sends packets of one value until `heard` comes back from the other end of a bridge.
+    fn hears(&mut self, port: u16, says: u8, heard: u8) {
+        for _ in 0..500 {
+            let packet = self.packet(says);
+            self.socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
+            let mut datagram = [0; 1500];
+            if let Ok(bytes) = self.socket.recv(&mut datagram)
+                && RtpPacket::parse(&datagram[..bytes]).is_ok_and(|p| p.payload.iter().all(|&byte| byte == heard))
+            {
+                return;
+            }
+        }
+        panic!("{heard:#x} never came");
+    }
+
+    fn packet(&mut self, value: u8) -> [u8; 172] {
+        let mut packet = [value; 172];
         let (header, _) = packet.split_first_chunk_mut().unwrap();
         write_header(header, false, 0, self.sequence, u32::from(self.sequence) * 160, self.ssrc);
         self.sequence += 1;
-        self.socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
+        packet
     }
 
     /// Sends packets until one comes back, as a phone does while its call is being set up.
@@ -269,6 +293,60 @@ async fn a_call_whose_frames_nobody_carries_any_more_ends() {
     assert!(matches!(ended.kind, EventKind::CallEnded { cause: EndCause::SignallingFailed, .. }), "{ended:?}");
     let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
     assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_bridged_calls_hear_each_other_and_the_end_of_one_is_told_to_the_other() {
+    let mut bench = bench(31_200..=31_239);
+    let (mut phone, mut other) = (Phone::new(1), Phone::new(2));
+    let (one, _one_lines) = bench.call("one", phone.addr()).await;
+    let (two, mut two_lines) = bench.call("two", other.addr()).await;
+    let end = |key| BridgeEnd { key, when_left: WhenLeft::HangUp };
+    assert!(bench.shard.bridge([end(one.key), end(two.key)]).await);
+    let talking = std::thread::spawn(move || {
+        other.hears(two.port, 0x21, 0x42);
+        // The caller may still wait to hear this side.
+        for _ in 0..100 {
+            let packet = other.packet(0x21);
+            other.socket.send_to(&packet, ("127.0.0.1", two.port)).unwrap();
+            let _ = other.socket.recv(&mut [0; 1500]);
+        }
+    });
+    phone.hears(one.port, 0x42, 0x21);
+    for _ in 0..100 {
+        let packet = phone.packet(0x42);
+        phone.socket.send_to(&packet, ("127.0.0.1", one.port)).unwrap();
+        let _ = phone.socket.recv(&mut [0; 1500]);
+    }
+    talking.join().unwrap();
+    bench.shard.end(one.key, EndCause::CallerHungUp).await;
+    let told = tokio::time::timeout(PATIENCE, two_lines.recv()).await.unwrap();
+    assert_eq!(told, Some(CallNotice::HangUp(EndCause::PeerHungUp)));
+    let mut with = Vec::new();
+    while with.len() < 3 {
+        let event = tokio::time::timeout(PATIENCE, bench.events.recv()).await.unwrap().unwrap();
+        match event.kind {
+            EventKind::Bridged { with: other } => with.push((event.call_id, "bridged", other)),
+            EventKind::Unbridged { with: other } => with.push((event.call_id, "unbridged", other)),
+            _ => {}
+        }
+    }
+    let expected = [("one", "bridged", "two"), ("two", "bridged", "one"), ("two", "unbridged", "one")];
+    assert_eq!(with, expected.map(|(call, what, other)| (call.to_owned(), what, other.to_owned())));
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_not_bridged_to_itself_nor_to_one_that_is_gone() {
+    let bench = bench(31_240..=31_279);
+    let phone = Phone::new(1);
+    let (one, _lines) = bench.call("one", phone.addr()).await;
+    let (two, _lines) = bench.call("two", phone.addr()).await;
+    let end = |key| BridgeEnd { key, when_left: WhenLeft::Agent };
+    assert!(!bench.shard.bridge([end(one.key), end(one.key)]).await);
+    bench.shard.end(two.key, EndCause::CallerHungUp).await;
+    assert!(!bench.shard.bridge([end(one.key), end(two.key)]).await);
     bench.shard.stop().await;
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callee::{Callee, Manner, phone};
-use loadtest::caller::{Conversation, Manners, Prepared};
+use loadtest::caller::{Conversation, Manners, Prepared, Target};
 use loadtest::fleet::{self, Fleet, Progress};
 use loadtest::measure::alignment;
 use loadtest::script::{Line, Script};
@@ -63,6 +63,21 @@ async fn a_caller_hears_what_the_callee_plays() {
         assert!(found.correlation >= 0.99, "tcp {tcp}: {found:?}");
         assert_eq!(found.longest_gap_ms, 0, "tcp {tcp}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn an_encrypted_call_is_heard_both_ways() {
+    let callee = Callee::start(manner(false)).await;
+    let target = Target { srtp: true, ..callee.target(false) };
+    let mut caller = phone().await.dial(&target).await.unwrap();
+    assert!(Conversation::new(&mut caller, Manners::default()).greeting().await.unwrap());
+    caller.say(&sound(300.0, 700)).await.unwrap();
+    let answered = caller.voice_starts(Duration::from_secs(5)).await.unwrap();
+    assert!(answered.is_some(), "the callee hears the question");
+    let report = caller.hang_up().await.unwrap();
+    let found = alignment::compare(&report.heard, manner(false).greeting.samples()).unwrap();
+    assert!(found.correlation >= 0.99, "{found:?}");
+    assert_eq!(report.ignored, 0, "every packet is authentic");
 }
 
 #[tokio::test]

@@ -48,8 +48,8 @@ async fn what_one_leg_says_the_other_hears_sample_by_sample() {
     let media = MediaThread::start().unwrap();
     let (speaker, mut spoken) = media.open(Ipv4Addr::LOCALHOST, false).unwrap();
     let (listener, mut heard) = media.open(Ipv4Addr::LOCALHOST, true).unwrap();
-    speaker.connect(route(&listener));
-    listener.connect(route(&speaker));
+    speaker.connect(route(&listener), None);
+    listener.connect(route(&speaker), None);
     speaker.say(tone());
 
     let Event::SayingStarted { at: said } = wait_for(&mut spoken, |e| matches!(e, Event::SayingStarted { .. })).await
@@ -81,8 +81,8 @@ async fn a_pressed_key_is_told_and_is_not_audio() {
     let media = MediaThread::start().unwrap();
     let (presser, mut pressed) = media.open(Ipv4Addr::LOCALHOST, false).unwrap();
     let (listener, _heard) = media.open(Ipv4Addr::LOCALHOST, false).unwrap();
-    presser.connect(route(&listener));
-    listener.connect(route(&presser));
+    presser.connect(route(&listener), None);
+    listener.connect(route(&presser), None);
     presser.press('#');
     wait_for(&mut pressed, |e| matches!(e, Event::Pressed { .. })).await;
     presser.close().await.unwrap();
@@ -96,7 +96,7 @@ async fn every_packet_due_is_counted() {
     let media = MediaThread::start().unwrap();
     let (speaker, mut spoken) = media.open(Ipv4Addr::LOCALHOST, false).unwrap();
     let (listener, _heard) = media.open(Ipv4Addr::LOCALHOST, false).unwrap();
-    speaker.connect(route(&listener));
+    speaker.connect(route(&listener), None);
     speaker.say(tone());
     wait_for(&mut spoken, |e| matches!(e, Event::Said { .. })).await;
     let sending = speaker.close().await.unwrap().sending;

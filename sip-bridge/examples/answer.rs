@@ -36,7 +36,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn answer(call: IncomingCall, listen: SocketAddr) {
-    let local = Local { addr: listen.ip(), port: 20000, rtcp_mux: true, session_id: 1, version: 1 };
+    let local = Local {
+        addr: listen.ip(),
+        port: 20000,
+        rtcp_mux: true,
+        session_id: 1,
+        version: 1,
+        security: sdp::Security::default(),
+    };
     let text = match &call.offer {
         Some(offer) => sdp::answer(offer, &local).map(|(_, text)| text),
         None => Ok(sdp::offer(&local)),

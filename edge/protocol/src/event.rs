@@ -93,11 +93,56 @@ pub enum EventKind {
     },
     /// The media session was changed by a re-INVITE.
     MediaChanged { codec: String, on_hold: bool },
+    /// The other side of an outbound call is being alerted: SIP 180 to 199.
+    Ringing { code: u16 },
+    /// An outbound call was answered; what was heard before was early media.
+    Answered,
+    /// From here on this call and that one hear each other, and the agent of each is silent.
+    Bridged {
+        /// Id of the other call.
+        with: String,
+    },
+    /// The two calls no longer hear each other.
+    Unbridged { with: String },
+    /// The call is to be given to somebody else.
+    TransferStarted { to: String, mode: TransferMode },
+    /// That somebody was not to be had; the agent goes on.
+    TransferFailed { to: String, mode: TransferMode, sip: SipStatus },
+    /// The agent was told something in the middle of the call.
+    InstructionsAdded { text: String },
     /// The recording is complete on the node's disk. `path` is the file then; it may be compressed later to an `.ogg`
     /// of the same name beside it, and `bytes` is the size before.
     RecordingReady { path: String, duration_ms: u64, bytes: u64 },
     /// The call is over; the last event but for `RecordingReady`.
-    CallEnded { cause: EndCause, duration_ms: u64, turns: u32, quality: MediaQuality },
+    CallEnded {
+        cause: EndCause,
+        duration_ms: u64,
+        turns: u32,
+        quality: MediaQuality,
+        /// Final answer to the INVITE of an outbound call that was not taken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sip: Option<SipStatus>,
+    },
+}
+
+/// A final SIP answer that says no (RFC 3261 section 21).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SipStatus {
+    /// 300 to 699; 408 also where nobody answered at all, 503 where there was no way.
+    pub code: u16,
+    pub reason: String,
+}
+
+/// How a call is given to somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferMode {
+    /// The other side is asked to call them itself (REFER, RFC 5589); the node leaves the call.
+    Blind,
+    /// The agent speaks with them first, then both are bridged.
+    Attended,
+    /// Both are bridged as soon as they answer.
+    Bridge,
 }
 
 /// Who called whom, seen from the engine.
@@ -126,10 +171,28 @@ pub enum EndCause {
     NoRtp,
     /// The call was on hold, and nothing was heard of the other side for the configured time.
     HoldTimeout,
+    /// The DTLS handshake for the media keys failed: no answer, or not who the SDP names.
+    DtlsFailed,
     /// The node was told to stop and the call outlived the drain time.
     NodeStopped,
     /// The edge told the node to end it.
     EndedByEdge,
+    /// The node's HTTP API told it to end.
+    EndedByApi,
+    /// The party it was bridged to is gone.
+    PeerHungUp,
+    /// It was given away by REFER and lives on without this node.
+    Transferred,
+    /// An outbound call: they are busy (486, 600).
+    Busy,
+    /// An outbound call: nobody answered in time (408, 480).
+    NoAnswer,
+    /// An outbound call: it was refused.
+    Rejected,
+    /// An outbound call: there is no such number, or no way to it (404, 410, 484, 502 to 504).
+    Unreachable,
+    /// An outbound call was given up before it was answered.
+    Cancelled,
     /// Speech providers failed several turns in a row.
     SpeechFailed,
     /// Signalling failed (no ACK, a session that could not be changed).

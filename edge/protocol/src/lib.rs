@@ -13,5 +13,7 @@ mod quality;
 pub mod recordings;
 pub mod signature;
 
-pub use event::{CallEvent, Direction, EndCause, EventKind, MediaProblem, SpeechStage, TurnLatency, VERSION};
+pub use event::{
+    CallEvent, Direction, EndCause, EventKind, MediaProblem, SipStatus, SpeechStage, TransferMode, TurnLatency, VERSION,
+};
 pub use quality::MediaQuality;

@@ -14,6 +14,9 @@ pub struct MediaQuality {
     pub packets_lost: u64,
     /// Packets from another source than the one the call is locked to, or not RTP at all.
     pub packets_ignored: u64,
+    /// SRTP packets whose authentication failed; all of them, if the keys do not match.
+    #[serde(default)]
+    pub packets_unauthentic: u64,
     /// Interarrival jitter at the end of the call, milliseconds (RFC 3550 section 6.4.1).
     pub jitter_ms: f32,
     /// Audio made up for what was missing, milliseconds.

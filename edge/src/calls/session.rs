@@ -301,10 +301,20 @@ fn closing(cause: EndCause, max_ms: u64) -> Closing {
         EndCause::RtpTimeout | EndCause::NoRtp | EndCause::HoldTimeout => {
             Closing::fault(SessionError::Timeout, "no audio came for too long")
         }
+        EndCause::DtlsFailed => Closing::fault(SessionError::InternalError, "the media keys could not be agreed on"),
         EndCause::CallerHungUp => Closing::normal("caller_hung_up"),
         EndCause::AgentHungUp => Closing::normal("agent_hung_up"),
         EndCause::CallerSilent => Closing::normal("caller_silent"),
         EndCause::EndedByEdge => Closing::normal("ended_by_edge"),
+        EndCause::EndedByApi => Closing::normal("ended_by_api"),
+        EndCause::PeerHungUp => Closing::normal("peer_hung_up"),
+        // Only calls over SIP are given away, and only they are made by the node.
+        EndCause::Transferred
+        | EndCause::Busy
+        | EndCause::NoAnswer
+        | EndCause::Rejected
+        | EndCause::Unreachable
+        | EndCause::Cancelled => Closing::normal("ended"),
     }
 }
 

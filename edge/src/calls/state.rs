@@ -102,7 +102,7 @@ impl CallState {
             }
             EventKind::SpeechFailed { .. } => self.speech_failures += 1,
             EventKind::MediaChanged { codec, .. } => codec.clone_into(&mut summary.codec),
-            EventKind::CallEnded { cause, duration_ms, turns, quality } => {
+            EventKind::CallEnded { cause, duration_ms, turns, quality, .. } => {
                 summary.status = CallStatus::Ended;
                 summary.cause = Some(*cause);
                 summary.duration_ms = *duration_ms;
@@ -115,6 +115,13 @@ impl CallState {
             | EventKind::Dtmf { .. }
             | EventKind::SsrcChanged { .. }
             | EventKind::MediaProblem { .. }
+            | EventKind::Ringing { .. }
+            | EventKind::Answered
+            | EventKind::Bridged { .. }
+            | EventKind::Unbridged { .. }
+            | EventKind::TransferStarted { .. }
+            | EventKind::TransferFailed { .. }
+            | EventKind::InstructionsAdded { .. }
             | EventKind::RecordingReady { .. } => {}
         }
     }
@@ -146,7 +153,16 @@ pub fn is_failure(cause: EndCause) -> bool {
         | EndCause::RtpTimeout
         | EndCause::NoRtp
         | EndCause::HoldTimeout
-        | EndCause::EndedByEdge => false,
+        | EndCause::DtlsFailed
+        | EndCause::EndedByEdge
+        | EndCause::EndedByApi
+        | EndCause::PeerHungUp
+        | EndCause::Transferred
+        | EndCause::Busy
+        | EndCause::NoAnswer
+        | EndCause::Rejected
+        | EndCause::Unreachable
+        | EndCause::Cancelled => false,
     }
 }
 

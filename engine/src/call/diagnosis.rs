@@ -23,6 +23,9 @@ const FOREIGN_PACKETS: u32 = 5;
 /// Packets in a row of another payload type (500 ms): phones announce a change of codec in mid-stream for less.
 const OTHER_PAYLOAD: u32 = 25;
 
+/// Encrypted packets in a row (500 ms) that cannot be authenticated: the keys are wrong, not the line.
+const UNAUTHENTIC_PACKETS: u64 = 25;
+
 /// Reports in a row, and the time they span, by which nothing of ours arrives: one can cross our first packet.
 const DEAF_REPORTS: u32 = 2;
 const DEAF_FOR: Duration = Duration::from_secs(4);
@@ -104,6 +107,13 @@ impl Diagnosis {
         if ignored.payload >= OTHER_PAYLOAD {
             let came = ignored.payload_type;
             self.tell(now, MediaProblem::PayloadType, out, || format!("payload type {came} instead of {agreed}"));
+            return;
+        }
+        let unauthentic = leg.unauthentic_in_a_row();
+        if unauthentic >= UNAUTHENTIC_PACKETS {
+            self.tell(now, MediaProblem::SrtpKeys, out, || {
+                format!("SRTP keys do not match: none of the last {unauthentic} packets can be authenticated")
+            });
             return;
         }
         if leg.session().on_hold() || silent < NO_PACKETS {

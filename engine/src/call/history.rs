@@ -28,6 +28,12 @@ impl History {
         Self { system: format!("{instructions}\n\n{MARKS}").trim_start().to_owned(), lines: Vec::new() }
     }
 
+    /// Adds to the instructions.
+    pub fn instruct(&mut self, text: &str) {
+        self.system.push_str("\n\n");
+        self.system.push_str(text);
+    }
+
     pub fn caller_said(&mut self, text: &str) {
         self.push(Role::User, text);
     }

@@ -2,7 +2,9 @@
 //! Bytes come and go here; sockets are the transport's, and what is said over the leg is the conversation's.
 
 mod receive;
+mod security;
 mod send;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +20,9 @@ use crate::audio::playout::Frame;
 use crate::audio::quality::{self, Loss, Robustness};
 use crate::audio::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 use crate::clock::Moment;
+use crate::rtp::dtls::{self, DtlsError};
 use receive::{Ignored, Ours, Receiving, Reports};
+use security::Security;
 use send::Sending;
 
 /// Random beginnings of a stream, handed in so that a call is reproducible (RFC 3550 section 5.1).
@@ -38,28 +42,39 @@ pub struct Leg {
     session: MediaSession,
     receiving: Receiving,
     sending: Sending,
+    security: Security,
 }
 
 // === impl Leg ===
 
 impl Leg {
     pub fn new(session: MediaSession, seed: StreamSeed, now: Moment) -> Self {
-        Self { receiving: Receiving::new(&session, now), sending: Sending::new(seed, now), session }
+        let security = Security::new(&session.security, now);
+        Self { receiving: Receiving::new(&session, now), sending: Sending::new(seed, now), session, security }
     }
 
     pub fn session(&self) -> &MediaSession {
         &self.session
     }
 
-    /// A datagram that is no RTCP arrived at the leg's socket.
+    /// A datagram that is no RTCP arrived at the leg's socket. What is not authentic is nobody's: it takes no lock.
     pub fn handle_rtp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) -> LegInput {
-        self.receiving.handle_rtp(now, from, datagram, &self.session)
+        if dtls::is_dtls(datagram) {
+            self.security.handle_dtls(now, from, datagram);
+            return LegInput::Ignored;
+        }
+        match self.security.open_rtp(datagram) {
+            Some(packet) => self.receiving.handle_rtp(now, from, packet, &self.session),
+            None => LegInput::Ignored,
+        }
     }
 
     /// An RTCP datagram arrived at the leg's socket.
     pub fn handle_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) {
         let ours = Ours { ssrc: self.sending.ssrc, packets: self.sending.packets, ntp_now: self.sending.ntp(now) };
-        self.receiving.handle_rtcp(now, from, datagram, &self.session, &ours);
+        if let Some(report) = self.security.open_rtcp(datagram) {
+            self.receiving.handle_rtcp(now, from, report, &self.session, &ours);
+        }
     }
 
     /// The next 20 ms of the other side's audio.
@@ -80,7 +95,8 @@ impl Leg {
         packet: &mut [u8; MAX_PACKET_BYTES],
     ) -> Option<Transmit> {
         let to = self.receiving.rtp_lock.destination();
-        self.sending.send_frame(frame, voice, &self.session, to, packet)
+        let sent = self.sending.send_frame(frame, voice, &self.session, to, packet)?;
+        self.security.seal_rtp(sent, packet)
     }
 
     /// How keys are sent, if as events.
@@ -92,7 +108,8 @@ impl Leg {
     /// Sends 20 ms of a key in place of audio. The packet is in `packet`.
     pub fn send_event(&mut self, event: &EventPacket, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         let to = self.receiving.rtp_lock.destination();
-        self.sending.send_event(event, &self.session, to, packet)
+        let sent = self.sending.send_event(event, &self.session, to, packet)?;
+        self.security.seal_rtp(sent, packet)
     }
 
     /// Sends a sender or receiver report when one is due.
@@ -101,22 +118,45 @@ impl Leg {
             return None;
         }
         self.receiving.reports.expire(now);
-        let to = self.receiving.rtcp_destination(&self.session)?;
-        let block = self.receiving.report_block(now);
-        self.sending.send_report(now, block, false, to, packet)
+        self.write_report(now, false, packet)
     }
 
     /// Sends the last report, which says goodbye (RFC 3550 section 6.6).
     pub fn send_bye(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
-        let to = self.receiving.rtcp_destination(&self.session)?;
-        let block = self.receiving.report_block(now);
-        self.sending.send_report(now, block, true, to, packet)
+        self.write_report(now, true, packet)
+    }
+
+    /// The next datagram of a DTLS handshake, if one is under way and has something to say.
+    pub fn send_handshake(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        self.security.tick(now);
+        self.security.send_handshake(self.receiving.rtp_lock.destination(), packet)
+    }
+
+    /// Audio may flow: it is not encrypted, or there are keys.
+    pub fn is_ready(&self) -> bool {
+        self.security.is_ready()
+    }
+
+    /// Why there will be no keys.
+    pub fn keying_error(&self) -> Option<&DtlsError> {
+        self.security.error()
     }
 
     /// The session was changed by a new offer and answer.
     pub fn change(&mut self, now: Moment, session: MediaSession) {
         self.receiving.change(now, &self.session, &session);
+        self.security.change(now, &self.session.security, &session.security);
         self.session = session;
+    }
+
+    fn write_report(&mut self, now: Moment, bye: bool, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let to = self.receiving.rtcp_destination(&self.session)?;
+        if self.security.needs_rtcp_mux() && !self.session.rtcp_mux {
+            return None;
+        }
+        let block = self.receiving.report_block(now);
+        let sent = self.sending.send_report(now, block, bye, to, packet)?;
+        self.security.seal_rtcp(sent, packet)
     }
 
     /// Time since the last valid packet, or since the session was changed. On hold, when many phones send no audio,
@@ -134,6 +174,11 @@ impl Leg {
     /// Packets sent.
     pub fn packets_sent(&self) -> u64 {
         self.sending.packets
+    }
+
+    /// Encrypted packets that could not be authenticated since one could, or since there were new keys.
+    pub fn unauthentic_in_a_row(&self) -> u64 {
+        self.security.refused.in_a_row
     }
 
     /// RTP that was not taken, and why.
@@ -180,6 +225,7 @@ impl Leg {
             packets_sent: self.sending.packets,
             packets_lost: lost,
             packets_ignored: self.receiving.packets_ignored,
+            packets_unauthentic: self.security.refused.unauthentic,
             jitter_ms: self.receiving.reception.jitter_ms(),
             concealed_ms: stats.concealed_ms,
             mos: quality::mos(Robustness::G711, loss, one_way_ms),

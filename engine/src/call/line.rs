@@ -7,7 +7,6 @@ use edge_protocol::MediaQuality;
 
 use super::frame_leg::FrameLeg;
 use super::leg::{Key, Leg};
-use super::media::MediaSession;
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
 use crate::clock::Moment;
@@ -56,8 +55,9 @@ impl Line {
         }
     }
 
+    /// Audio does not flow both ways, on purpose or for want of keys.
     pub fn on_hold(&self) -> bool {
-        self.rtp().map(Leg::session).is_some_and(MediaSession::on_hold)
+        self.rtp().is_some_and(|leg| leg.session().on_hold() || !leg.is_ready())
     }
 
     /// A key that was pressed and whose end was lost.

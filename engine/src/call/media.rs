@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use super::leg::StreamSeed;
 use crate::audio::g711::Law;
+use crate::rtp::dtls;
+use crate::rtp::srtp::{MasterKey, Mki};
 
 /// Payload bytes (= samples at 8 kHz) of the longest packet we send: 60 ms.
 pub const MAX_PAYLOAD_BYTES: usize = 480;
@@ -28,10 +30,32 @@ pub struct MediaSession {
     pub sends: bool,
     /// The other side sends: its direction is sendrecv or sendonly.
     pub receives: bool,
+    pub security: MediaSecurity,
+}
+
+/// How a stream is encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum MediaSecurity {
+    #[default]
+    Plain,
+    /// SRTP with keys the SDP brought (RFC 4568).
+    Srtp(SrtpKeys),
+    /// SRTP with keys a handshake makes (RFC 5764).
+    Dtls(dtls::Terms),
+}
+
+/// A key for each direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SrtpKeys {
+    pub ours: MasterKey,
+    pub theirs: MasterKey,
+    /// The other side's packets name their key.
+    pub mki: Option<Mki>,
 }
 
 /// What a call's media starts from.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a call, and the larger one is the one of most calls")]
 pub enum MediaSetup {
     /// RTP as two SDP bodies agreed on it, with the random beginnings of our own stream.
     Rtp { session: MediaSession, seed: StreamSeed },

@@ -1,6 +1,8 @@
 //! One call as a pure state machine: packets, speech and time go in, packets, commands and facts come out.
 //! No socket, no clock and no async here; a shard, a test or a simulation drives it.
 
+mod command;
+mod company;
 mod conversation;
 mod diagnosis;
 mod frame_leg;
@@ -23,13 +25,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality};
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, SipStatus};
 
+pub use command::CallCommand;
+pub use company::{Crossing, PcmFrame, WhenLeft};
 pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;
 pub use key_sender::KeysError;
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
-pub use media::{MediaSession, MediaSetup};
+pub use media::{MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
 pub use settings::AgentSettings;
 pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
@@ -41,6 +45,7 @@ use crate::audio::dtmf_tones::ToneDetector;
 use crate::audio::g711::Law;
 use crate::audio::vad::VoiceDetector;
 use crate::clock::Moment;
+use company::{Bridge, Company};
 use conversation::{CallerFrame, Conversation};
 use diagnosis::Diagnosis;
 use frame_leg::FrameLeg;
@@ -98,6 +103,7 @@ pub struct Call {
     key_sources: KeySources,
     key_sender: KeySender,
     conversation: Conversation,
+    company: Company,
     out: Outbox,
     agent: Arc<AgentSettings>,
     started: Moment,
@@ -106,6 +112,8 @@ pub struct Call {
     /// The 20 ms heard and said in the last tick, law-encoded: what a recording takes.
     caller_frame: [u8; FRAME_SAMPLES],
     agent_frame: [u8; FRAME_SAMPLES],
+    /// Why nobody took an outbound call.
+    not_taken: Option<SipStatus>,
     ended: bool,
 }
 
@@ -133,8 +141,9 @@ impl CallFacts {
 // === impl Call ===
 
 impl Call {
-    /// A call that was just answered; its greeting is on its way.
+    /// An inbound call was just answered: its greeting is on its way. An outbound one is being made: its agent waits.
     pub fn new(now: Moment, setup: CallSetup) -> Self {
+        let outbound = setup.facts.direction == Direction::Outbound;
         let law = setup.media.law();
         let line = match setup.media {
             MediaSetup::Rtp { session, seed } => Line::Rtp(Leg::new(session, seed, now)),
@@ -148,12 +157,14 @@ impl Call {
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
             conversation: Conversation::new(setup.agent.clone(), law, now),
+            company: if outbound { Company::Nobody } else { Company::Agent },
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
             agent: setup.agent,
             started: now,
             law,
             caller_frame: [law.silence(); FRAME_SAMPLES],
             agent_frame: [law.silence(); FRAME_SAMPLES],
+            not_taken: None,
             ended: false,
             line,
         };
@@ -161,8 +172,15 @@ impl Call {
             call.out.keep_cues();
         }
         call.out.event(now, setup.facts.into_started(law, call.agent.name.clone()));
-        call.conversation.begin(&mut call.out);
+        if !outbound {
+            call.conversation.begin(&mut call.out);
+        }
         call
+    }
+
+    /// Tandem's id of the call.
+    pub fn id(&self) -> &str {
+        self.out.call_id()
     }
 
     /// An RTP datagram arrived for this call. False if it was not the other side's.
@@ -208,8 +226,15 @@ impl Call {
     }
 
     fn key_pressed(&mut self, now: Moment, key: Digit, source: KeySource) {
-        if self.key_sources.is_new(now, key.char, source) {
-            self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out);
+        if !self.key_sources.is_new(now, key.char, source) {
+            return;
+        }
+        if matches!(self.company, Company::Agent) {
+            return self.conversation.key_pressed(now, key.char, key.duration_ms, &mut self.out);
+        }
+        self.out.event(now, EventKind::Dtmf { digit: key.char, duration_ms: key.duration_ms });
+        if let Some(bridge) = self.company.bridge() {
+            bridge.press(key.char);
         }
     }
 
@@ -238,26 +263,44 @@ impl Call {
         let mut pcm = [0_i16; FRAME_SAMPLES];
         self.line.next_frame(now, &mut pcm);
         law.encode_into(&pcm, &mut self.caller_frame);
-        let speaks = if self.line.on_hold() {
-            self.agent_frame.fill(law.silence());
-            self.conversation.tick_on_hold(now, &mut self.out);
-            false
-        } else {
-            self.listen_beside_the_conversation(now, &pcm);
-            let (mut audio, mut delay) = (self.caller_frame, self.line.playout_delay());
-            if let Some(noise) = self.noise.as_mut() {
-                noise.process(&mut pcm);
-                law.encode_into(&pcm, &mut audio);
-                delay += denoise::DELAY;
+        // What another call says, if that is what this one hears.
+        let mut peer = None;
+        let speaks = match &mut self.company {
+            Company::Peer(bridge) => {
+                let audio = peer.insert(bridge.exchange(&pcm));
+                law.encode_into(audio, &mut self.agent_frame);
+                self.conversation.tick_aside(now, &mut self.out);
+                true
             }
-            let voiced = self.voice.push(&pcm).voiced;
-            let caller = CallerFrame { audio: &audio, voiced, delay };
-            self.conversation.let_voice_wait(self.key_sender.is_busy());
-            self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
+            Company::Nobody => {
+                self.agent_frame.fill(law.silence());
+                self.conversation.tick_aside(now, &mut self.out);
+                false
+            }
+            Company::Agent if self.line.on_hold() => {
+                self.agent_frame.fill(law.silence());
+                self.conversation.tick_on_hold(now, &mut self.out);
+                false
+            }
+            Company::Agent => {
+                self.listen_beside_the_conversation(now, &pcm);
+                let (mut audio, mut delay) = (self.caller_frame, self.line.playout_delay());
+                if let Some(noise) = self.noise.as_mut() {
+                    noise.process(&mut pcm);
+                    law.encode_into(&pcm, &mut audio);
+                    delay += denoise::DELAY;
+                }
+                let voiced = self.voice.push(&pcm).voiced;
+                let caller = CallerFrame { audio: &audio, voiced, delay };
+                self.conversation.let_voice_wait(self.key_sender.is_busy());
+                self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
+            }
         };
         self.end_if_nobody_is_there(now);
         self.diagnosis.look(now, self.line.rtp_mut(), &mut self.out);
         let pressed = self.press_keys();
+        // A key's tone takes the place of whatever was to be heard.
+        let peer = peer.filter(|_| pressed != Pressed::Audio);
         let leg_law = self.line.law();
         let leg = match &mut self.line {
             Line::Rtp(leg) => leg,
@@ -272,7 +315,11 @@ impl Call {
         if leg_law == law {
             return leg.send_frame(&self.agent_frame, speaks, packet);
         }
-        let transcoded = self.agent_frame.map(|byte| leg_law.encode(law.decode(byte)));
+        let transcoded = match peer {
+            // Through the call's own law it would lose twice.
+            Some(audio) => audio.map(|sample| leg_law.encode(sample)),
+            None => self.agent_frame.map(|byte| leg_law.encode(law.decode(byte))),
+        };
         leg.send_frame(&transcoded, speaks, packet)
     }
 
@@ -315,6 +362,16 @@ impl Call {
         }
     }
 
+    /// The next datagram of a DTLS handshake, while one is under way; to be asked after every tick.
+    pub fn send_handshake(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let leg = self.line.rtp_mut()?;
+        let sent = leg.send_handshake(now, packet);
+        if leg.keying_error().is_some() {
+            self.out.hang_up(EndCause::DtlsFailed);
+        }
+        sent
+    }
+
     /// An RTCP report, when one is due.
     pub fn send_report(&mut self, now: Moment, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         self.line.rtp_mut()?.send_report(now, packet)
@@ -330,6 +387,46 @@ impl Call {
         self.out.pop_cue()
     }
 
+    /// From here on the caller hears the other call instead of the agent, which keeps what it knows.
+    pub fn bridge(&mut self, now: Moment, with: &str, when_left: WhenLeft) {
+        self.conversation.pause(now, &mut self.out);
+        let bridge = Box::new(Bridge::new(with.to_owned(), when_left));
+        let before = std::mem::replace(&mut self.company, Company::Peer(bridge));
+        if let Company::Peer(bridge) = before {
+            self.out.event(now, EventKind::Unbridged { with: bridge.with });
+        }
+        self.out.event(now, EventKind::Bridged { with: with.to_owned() });
+    }
+
+    /// The call it was bridged to is gone: this one ends, or its agent comes back.
+    pub fn peer_left(&mut self, now: Moment) {
+        let Company::Peer(bridge) = std::mem::replace(&mut self.company, Company::Nobody) else { return };
+        self.out.event(now, EventKind::Unbridged { with: bridge.with });
+        match bridge.when_left {
+            WhenLeft::HangUp => self.out.hang_up(EndCause::PeerHungUp),
+            WhenLeft::Agent => {
+                self.company = Company::Agent;
+                self.conversation.resume(now);
+            }
+        }
+    }
+
+    /// What is ready to cross the bridge after a tick.
+    pub fn take_crossing(&mut self) -> Option<Crossing> {
+        self.company.bridge()?.take_crossing()
+    }
+
+    /// What crossed the bridge; it is heard with the next tick.
+    pub fn hear_peer(&mut self, crossing: Crossing) {
+        if let Some(bridge) = self.company.bridge() {
+            bridge.hear(crossing.audio);
+            if let Some(key) = crossing.key {
+                // More keys than may wait are more than anybody presses.
+                let _ = self.key_sender.press(key.encode_utf8(&mut [0; 4]));
+            }
+        }
+    }
+
     /// The dialog is over. The RTCP BYE to be sent is in `packet`; nothing more is sent after it.
     pub fn end(&mut self, now: Moment, cause: EndCause, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         if std::mem::replace(&mut self.ended, true) {
@@ -342,6 +439,7 @@ impl Call {
             duration_ms: now.millis_since(self.started),
             turns: self.conversation.turns(),
             quality: self.quality(),
+            sip: self.not_taken.take(),
         };
         self.out.event(now, ended);
         self.line.rtp_mut()?.send_bye(now, packet)

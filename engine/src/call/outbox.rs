@@ -12,6 +12,8 @@ use crate::clock::Moment;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     Speech(SpeechCommand),
+    /// What the agent was told to say is said, as far as it will be.
+    Said,
     /// End the dialog; the call is over once it is told so by `Call::end`.
     HangUp(EndCause),
 }
@@ -88,6 +90,14 @@ impl Outbox {
         };
         self.next_seq += 1;
         self.facts.push_back(event);
+    }
+
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    pub fn said(&mut self) {
+        self.wishes.push_back(Wish::Said);
     }
 
     pub fn speech(&mut self, command: SpeechCommand) {

@@ -20,6 +20,8 @@ pub struct AgentSettings {
     pub goodbye: String,
     /// Said when a provider fails.
     pub fallback: String,
+    /// Said when nobody could be reached to give the caller to.
+    pub transfer_failed: String,
     /// Silence after which a silence prompt is said.
     pub silence_after: Duration,
     /// Silence that ends the caller's turn.
@@ -44,6 +46,7 @@ impl Default for AgentSettings {
             silence_prompts: Vec::new(),
             goodbye: "Goodbye.".to_owned(),
             fallback: "Sorry, something went wrong on our side. Could you say that again?".to_owned(),
+            transfer_failed: "I am sorry, I could not reach anybody.".to_owned(),
             silence_after: Duration::from_secs(8),
             endpointing: Duration::from_millis(500),
             max_call: Duration::from_secs(300),

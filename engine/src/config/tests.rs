@@ -36,6 +36,13 @@ fn more_shards_than_ports_are_refused() {
 }
 
 #[test]
+fn offers_in_the_clear_are_refused_where_srtp_is_required() {
+    let config = Config { srtp: SrtpMode::Required, ..Config::default() };
+    assert!(refusal(config.clone()).contains("srtp_offer"));
+    assert!(Config { srtp_offer: SrtpOffer::Dtls, ..config }.check().is_ok());
+}
+
+#[test]
 fn a_port_range_is_two_ports_in_order() {
     for wrong in ["", "20000", "20000-", "30000-20000", "80-90", "20000-99999", "a-b"] {
         let error = PortRange::try_from(wrong.to_owned()).unwrap_err();

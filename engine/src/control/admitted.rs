@@ -25,6 +25,17 @@ pub struct Admitted {
     pub tenant: Option<Tenant>,
     /// Record it, if the node records at all.
     pub record: bool,
+    /// No agent answers: the call is put through to there.
+    pub route: Option<Route>,
+}
+
+/// Where a call goes that no agent answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// A SIP URI or a number.
+    pub to: String,
+    /// Name of a trunk; `None`: the usual way.
+    pub trunk: Option<String>,
 }
 
 /// Why an acceptance cannot be carried out.
@@ -70,8 +81,9 @@ impl TryFrom<Acceptance> for Admitted {
             silence_prompts: agent.silence_prompts.into_iter().filter(|text| !text.trim().is_empty()).collect(),
             goodbye: or(agent.goodbye, own.goodbye),
             fallback: or(agent.fallback, own.fallback),
+            transfer_failed: own.transfer_failed,
         };
-        Ok(Self { agent: Arc::new(settings), tenant: Some(Tenant { account_id, profile_id }), record })
+        Ok(Self { agent: Arc::new(settings), tenant: Some(Tenant { account_id, profile_id }), record, route: None })
     }
 }
 

@@ -52,6 +52,8 @@ struct AgentToml {
     goodbye: String,
     #[serde(default = "default_fallback")]
     fallback: String,
+    #[serde(default = "default_transfer_failed")]
+    transfer_failed: String,
     #[serde(default)]
     numbers: Vec<String>,
     #[serde(default = "default_max_call_s")]
@@ -78,6 +80,10 @@ fn default_goodbye() -> String {
 
 fn default_fallback() -> String {
     "I am sorry, something went wrong. Could you say that again?".to_owned()
+}
+
+fn default_transfer_failed() -> String {
+    AgentSettings::default().transfer_failed
 }
 
 fn default_max_call_s() -> u32 {
@@ -124,6 +130,7 @@ impl AgentProfile {
             ("instructions", &agent.instructions),
             ("goodbye", &agent.goodbye),
             ("fallback", &agent.fallback),
+            ("transfer_failed", &agent.transfer_failed),
         ];
         for (key, text) in texts {
             if text.trim().is_empty() {
@@ -171,6 +178,7 @@ impl From<AgentToml> for AgentProfile {
                 silence_prompts: file.silence_prompts,
                 goodbye: file.goodbye,
                 fallback: file.fallback,
+                transfer_failed: file.transfer_failed,
                 max_call: Duration::from_secs(file.max_call_s.into()),
                 silence_after: Duration::from_millis(file.silence_after_ms.into()),
                 endpointing: Duration::from_millis(file.endpointing_ms.into()),

@@ -1,21 +1,31 @@
-//! The control plane inside the node: agents from files, every call welcome, nothing asked of anybody.
+//! The control plane inside the node: agents from files, numbers put through, every call welcome, nothing asked of anybody.
 //! What a file looks like is decided in `agent`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use edge_protocol::Direction;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
 use super::dialled::{bare_number, dialled};
-use super::{Admitted, AgentProfile, CallRequest, ControlPlane, Decision};
+use super::{Admitted, AgentProfile, CallRequest, ControlPlane, Decision, Route};
 use crate::call::AgentSettings;
+use crate::config::RouteConfig;
 
-/// Answers every call: with the agent of the called number, or else with the first agent.
+/// Longest call that is put through.
+const LONGEST_ROUTED: Duration = Duration::from_secs(4 * 3600);
+
+/// The route for numbers nobody else names.
+const EVERY_NUMBER: &str = "*";
+
+/// Answers every call: by the route or the agent of the called number, or else with the first agent.
 pub struct Embedded {
     default: Arc<AgentProfile>,
     by_number: HashMap<String, Arc<AgentProfile>>,
+    routes: HashMap<String, RouteConfig>,
 }
 
 /// Why these agents cannot serve together.
@@ -48,7 +58,27 @@ impl Embedded {
                 }
             }
         }
-        Ok(Self { default, by_number })
+        Ok(Self { default, by_number, routes: HashMap::new() })
+    }
+
+    /// These numbers are put through, whatever an agent says.
+    #[must_use]
+    pub fn with_routes(mut self, routes: &[RouteConfig]) -> Self {
+        self.routes = routes.iter().map(|route| (bare_number(&route.number), route.clone())).collect();
+        self
+    }
+
+    /// How the called number is put through, if it is.
+    fn routed(&self, request: &CallRequest) -> Option<Admitted> {
+        if request.direction == Direction::Outbound {
+            return None;
+        }
+        let called = dialled(&request.request_uri);
+        let route = self.routes.get(&called).or_else(|| self.routes.get(EVERY_NUMBER))?;
+        let agent = AgentSettings { name: "route".to_owned(), max_call: LONGEST_ROUTED, ..AgentSettings::default() };
+        let to = if route.to.is_empty() { called } else { route.to.clone() };
+        let route_to = Route { to, trunk: Some(route.trunk.clone()).filter(|trunk| !trunk.is_empty()) };
+        Some(Admitted { agent: Arc::new(agent), tenant: None, record: route.record, route: Some(route_to) })
     }
 
     fn agent_for(&self, request: &CallRequest) -> Arc<AgentSettings> {
@@ -64,7 +94,10 @@ impl Embedded {
 
 impl ControlPlane for Embedded {
     fn authorise(&self, request: CallRequest) -> BoxFuture<'_, Decision> {
-        let agent = self.agent_for(&request);
-        async move { Decision::Accept(Box::new(Admitted { agent, tenant: None, record: true })) }.boxed()
+        let admitted = self.routed(&request).unwrap_or_else(|| {
+            let agent = self.agent_for(&request);
+            Admitted { agent, tenant: None, record: true, route: None }
+        });
+        async move { Decision::Accept(Box::new(admitted)) }.boxed()
     }
 }

@@ -7,27 +7,31 @@ mod dialled;
 mod edge;
 mod embedded;
 mod spool;
+mod variables;
 
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 
+use edge_protocol::Direction;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-pub use admitted::{Admitted, BadAcceptance};
+pub use admitted::{Admitted, BadAcceptance, Route};
 pub use agent::{AgentError, AgentProfile};
+pub use dialled::{bare_number, dialled};
 pub use edge::{
     AdmissionConfig, Admissions, AnsweredBy, Courier, Delivery, EdgeError, Link, LinkedNode, Progress, SignedClient,
     Withdrawals,
 };
 pub use embedded::{Embedded, EmbeddedError};
 pub use spool::{CallTail, EventSpool, Events, SpoolConfig, SpoolEnd, SpoolError, replay};
+pub use variables::Variables;
 
 /// What decides over calls.
 pub trait ControlPlane: Send + Sync {
-    /// May this call be answered, and by whom? Asked once, before the call is accepted.
+    /// May this call be answered (or made), and by whom? Asked once, before it is.
     fn authorise(&self, request: CallRequest) -> BoxFuture<'_, Decision>;
 }
 
@@ -36,7 +40,9 @@ pub trait ControlPlane: Send + Sync {
 pub struct CallRequest {
     /// Tandem's id of the call (UUIDv7).
     pub call_id: String,
-    /// SIP `Call-ID` (RFC 3261 section 20.8).
+    /// A call the node is asked to make is authorised too: `request_uri` then names the number it calls from.
+    pub direction: Direction,
+    /// SIP `Call-ID` (RFC 3261 section 20.8); empty where there is none yet.
     pub sip_call_id: String,
     /// SIP `From` URI.
     pub from: String,

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use std::sync::Arc;
 
 use super::*;
+use crate::config::RouteConfig;
 use crate::dir_lock::LockError;
 
 const RECEPTION: &str = r#"
@@ -99,6 +100,7 @@ fn what_is_wrong_in_an_agent_file_is_named_with_file_and_value() {
 
 fn request(request_uri: &str, to: &str) -> CallRequest {
     CallRequest {
+        direction: Direction::Inbound,
         call_id: "call".to_owned(),
         sip_call_id: "abc@example.com".to_owned(),
         from: "sip:caller@example.com".to_owned(),
@@ -127,6 +129,32 @@ async fn the_called_number_chooses_the_agent() {
             Decision::Refuse(refusal) => panic!("{refusal:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_routed_number_is_put_through_and_a_call_we_make_is_not() {
+    let route = |number: &str, to: &str, trunk: &str| RouteConfig {
+        number: number.to_owned(),
+        to: to.to_owned(),
+        trunk: trunk.to_owned(),
+        record: false,
+    };
+    let agents = vec![named("first", &["100"])];
+    let routes = [route("+49 30 1", "sip:bob@pbx.example", ""), route("100", "", "carrier")];
+    let control = Embedded::new(agents).unwrap().with_routes(&routes);
+    let cases = [
+        ("sip:+49301@x", Some(("sip:bob@pbx.example", None))),
+        ("sip:100@x", Some(("100", Some("carrier")))),
+        ("sip:200@x", None),
+    ];
+    for (called, expected) in cases {
+        let Decision::Accept(admitted) = control.authorise(request(called, called)).await else { panic!("{called}") };
+        let route = admitted.route.as_ref().map(|route| (route.to.as_str(), route.trunk.as_deref()));
+        assert_eq!(route, expected, "{called}");
+    }
+    let ours = CallRequest { direction: Direction::Outbound, ..request("sip:100@x", "sip:200@x") };
+    let Decision::Accept(admitted) = control.authorise(ours).await else { panic!("refused") };
+    assert_eq!((admitted.route.clone(), admitted.agent.name.as_str()), (None, "first"));
 }
 
 #[test]
@@ -214,6 +242,7 @@ fn recent_calls_are_told_at_the_next_start_with_their_next_seq() {
         duration_ms: 300,
         turns: 0,
         quality: MediaQuality::default(),
+        sip: None,
     };
     let ready = || EventKind::RecordingReady { path: "x.wav".to_owned(), duration_ms: 300, bytes: 1 };
     let spool = open(dir.path());

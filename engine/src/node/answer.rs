@@ -1,24 +1,29 @@
-//! One incoming call from INVITE to its end: authorise, find a place, answer, start the media, follow the dialog.
-//! The conversation is the call's own; SIP messages are sip-bridge's.
+//! One incoming call from INVITE to its end: authorise, find a place, answer, start the media.
+//! Once it is up, `sip_call` follows it; SIP messages are sip-bridge's.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use edge_protocol::{Direction, EndCause};
-use sip_bridge::{CallInfo, Dialog, DialogEnd, DialogEvent, IncomingCall, OfferReply, Rejection, sdp};
-use tokio::sync::mpsc::{Receiver, channel};
+use sip_bridge::{CallInfo, Dialog, DialogEvent, IncomingCall, Rejection, sdp};
+use tokio::sync::mpsc::channel;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::Node;
 use super::admission::RETRY_AFTER;
-use super::info_key::key_in;
-use super::lifetime::{Lifetime, told_to_stop};
+use super::lifetime::Lifetime;
+use super::media_keys::MediaKeys;
+use super::outbound::OutboundLeg;
+use super::route::{NotThrough, put_through};
+use super::sip_call::{CallMedia, SipCall};
+use super::transfer::join;
 use super::unstarted::Unstarted;
 use crate::audio::g711::Law;
-use crate::call::{CallFacts, CallSetup, MediaSession, MediaSetup, StreamSeed, Tenant};
-use crate::control::{Admitted, CallRequest, Decision};
-use crate::shard::{CallKey, CallNotice, NOTICES, Reservation, ShardHandle};
+use crate::call::{AgentSettings, CallFacts, CallSetup, MediaSession, MediaSetup, StreamSeed, Tenant, WhenLeft};
+use crate::control::{Admitted, CallRequest, Decision, Variables};
+use crate::shard::{BridgeEnd, NOTICES};
 use crate::wall_clock::unix_ms;
 
 /// Answers a call and stays with it until it is over.
@@ -37,7 +42,7 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
         }
     };
     let (call_id, asked_at_ms) = (Uuid::now_v7().to_string(), unix_ms());
-    let admitted = match node.control.authorise(request_of(&incoming, &call_id)).await {
+    let mut admitted = match node.control.authorise(request_of(&incoming, &call_id)).await {
         Decision::Accept(admitted) => *admitted,
         Decision::Refuse(refusal) => {
             node.refused("unauthorised");
@@ -45,9 +50,11 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
             return incoming.reject(rejection(refusal.code, &refusal.reason, retry_after)).await;
         }
     };
-    let facts = facts_of(&node, &incoming.info, admitted.tenant.clone());
+    let info = &incoming.info;
+    admitted.agent = variables_of(info).fill_in(&admitted.agent);
+    let facts = facts_of(&node, info, admitted.tenant.clone());
     let unstarted = Unstarted { call_id, asked_at_ms, agent: admitted.agent.name.clone(), facts: facts.clone() };
-    let started = match Answered::answer(&node, incoming, (local, offered)).await {
+    let started = match Answered::answer(&node, incoming, (local, offered), &admitted).await {
         Some(answered) => answered.follow(&node, unstarted.call_id.clone(), facts, admitted).await,
         None => false,
     };
@@ -59,11 +66,9 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
 /// A call whose 200 was sent.
 struct Answered {
     dialog: Dialog,
-    shard: ShardHandle,
-    reservation: Reservation,
-    local: sdp::Local,
-    /// What the offer and our answer agree on; `None` until a late offer is answered in the ACK.
-    agreed: Option<sdp::Negotiated>,
+    media: CallMedia,
+    /// Whom the caller was put through to.
+    party: Option<OutboundLeg>,
 }
 
 // === impl Answered ===
@@ -71,9 +76,10 @@ struct Answered {
 impl Answered {
     /// `offered` is what the offer, if there is one, and `local` agree on: it tells whom the port is for.
     async fn answer(
-        node: &Node,
+        node: &Arc<Node>,
         incoming: IncomingCall,
         (mut local, offered): (sdp::Local, Option<sdp::Negotiated>),
+        admitted: &Admitted,
     ) -> Option<Self> {
         let shard = node.emptiest_shard()?;
         let reservation = match shard.reserve(offered.as_ref().map(|o| o.remote_rtp), rtcp_of(offered.as_ref())).await {
@@ -91,11 +97,28 @@ impl Answered {
             // The same offer was fine a moment ago.
             Some(Err(_)) | None => (None, sdp::offer(&local)),
         };
-        if let Err(error) = incoming.ring().await {
-            tracing::debug!(%error, "ringing was not sent");
-        }
+        let party = match &admitted.route {
+            Some(route) => match put_through(node, &incoming, route, admitted, &shard).await {
+                Ok(party) => Some(party),
+                Err(NotThrough(refusal)) => {
+                    shard.release(reservation.key).await;
+                    if let Some(refusal) = refusal {
+                        incoming.reject(refusal).await;
+                    }
+                    return None;
+                }
+            },
+            None => {
+                ring(&incoming).await;
+                None
+            }
+        };
         match incoming.accept(body).await {
-            Ok(dialog) => Some(Self { dialog, shard, reservation, local, agreed }),
+            Ok(dialog) => Some(Self {
+                dialog,
+                media: CallMedia { shard, key: reservation.key, keys: node.media_keys.clone(), local, agreed },
+                party,
+            }),
             Err(error) => {
                 tracing::info!(%error, "the call was gone before it was answered");
                 shard.release(reservation.key).await;
@@ -106,26 +129,35 @@ impl Answered {
 
     /// Starts the media once the answer is acknowledged, and follows the dialog to its end. False: there was no call.
     async fn follow(mut self, node: &Arc<Node>, call_id: String, facts: CallFacts, admitted: Admitted) -> bool {
-        let key = self.reservation.key;
+        let (shard, key) = (self.media.shard.clone(), self.media.key);
         let Some(session) = self.acknowledged().await else {
-            self.shard.release(key).await;
+            shard.release(key).await;
             // The dialog may be gone already, which is as well; the edge is not to wait for the answer.
             tokio::spawn(async move { self.dialog.bye(Some("no usable answer to our offer")).await });
             return false;
         };
         let (notices, mut lines) = channel(NOTICES);
         let record = node.config.recording && admitted.record;
-        let setup = setup(call_id, facts, session, admitted);
+        let agent = admitted.agent.clone();
+        let setup = rtp_setup(call_id.clone(), unix_ms(), facts, session, admitted.agent);
         // The id was made for this call.
         let Some(mut lifetime) = Lifetime::begin(node, &setup, record) else {
-            self.shard.release(key).await;
+            shard.release(key).await;
             return false;
         };
-        if self.shard.start(key, setup, lifetime.recording, notices).await.is_err() {
+        if shard.start(key, setup, lifetime.recording, notices).await.is_err() {
             return false;
         }
-        let cause = self.until_over(node, key, &mut lines, &mut lifetime.told_to_end).await;
-        self.shard.end(key, cause).await;
+        if let Some(party) = self.party.take()
+            && let Err(gone) = join(&shard, BridgeEnd { key, when_left: WhenLeft::HangUp }, party).await
+        {
+            tracing::info!(call_id, code = gone.code, reason = gone.reason, "whom the call was put through to is gone");
+            node.calls.hang_up(&call_id, EndCause::PeerHungUp);
+        }
+        let (dialog, media) = (self.dialog, self.media);
+        let mut call = SipCall { node: node.clone(), call_id, agent, dialog, media, said: watch::Sender::new(0) };
+        let cause = call.until_over(&mut lifetime, &mut lines).await;
+        shard.end(key, cause).await;
         lifetime.over(cause, lines).await;
         true
     }
@@ -136,106 +168,29 @@ impl Answered {
             match self.dialog.next_event().await? {
                 DialogEvent::Confirmed { answer } => {
                     if let Some(answer) = answer {
-                        self.agreed = self.read_answer(&answer);
+                        return self.media.take_answer(&answer);
                     }
-                    return self.agreed.as_ref().map(media_session);
+                    return self.media.agreed.take().and_then(|agreed| self.media.agree(agreed));
                 }
                 DialogEvent::Reoffer { reply, .. } => reply.reject(rejection(491, "Request Pending", None)).await,
+                // A REFER is declined by being dropped.
                 DialogEvent::Info { .. } | DialogEvent::Refer { .. } => {}
                 DialogEvent::Ended { .. } => return None,
             }
         }
     }
-
-    /// Passes on what either side does until one ends the call.
-    async fn until_over(
-        &mut self,
-        node: &Node,
-        key: CallKey,
-        lines: &mut Receiver<CallNotice>,
-        told_to_end: &mut Receiver<EndCause>,
-    ) -> EndCause {
-        let mut stop = node.stop.subscribe();
-        let mut our_cause = None;
-        loop {
-            tokio::select! {
-                event = self.dialog.next_event() => match event {
-                    Some(DialogEvent::Reoffer { offer, reply }) => self.reoffered(key, offer, reply).await,
-                    Some(DialogEvent::Confirmed { answer: Some(answer) }) => self.offer_answered(key, &answer).await,
-                    Some(DialogEvent::Info { content_type, body }) => {
-                        if let Some(digit) = key_in(&content_type, &body) {
-                            self.shard.key_pressed(key, digit).await;
-                        }
-                    }
-                    Some(DialogEvent::Confirmed { answer: None }) => {}
-                    // Dropped, which declines it.
-                    Some(DialogEvent::Refer { .. }) => {}
-                    Some(DialogEvent::Ended { cause }) => return our_cause.unwrap_or(cause_of(&cause)),
-                    None => return our_cause.unwrap_or(EndCause::SignallingFailed),
-                },
-                Some(CallNotice::HangUp(cause)) = lines.recv(), if our_cause.is_none() => {
-                    our_cause = Some(cause);
-                    self.bye(cause);
-                }
-                Some(cause) = told_to_end.recv(), if our_cause.is_none() => {
-                    our_cause = Some(cause);
-                    self.bye(cause);
-                }
-                () = told_to_stop(&mut stop), if our_cause.is_none() => {
-                    our_cause = Some(EndCause::NodeStopped);
-                    self.bye(EndCause::NodeStopped);
-                }
-            }
-        }
-    }
-
-    /// Sends BYE. Whether it is answered is not waited for: the dialog says at once that it is over.
-    fn bye(&self, cause: EndCause) {
-        let reason = serde_json::to_value(cause).ok().and_then(|v| v.as_str().map(str::to_owned));
-        let dialog = self.dialog.handle();
-        tokio::spawn(async move {
-            if let Err(error) = dialog.bye(reason.as_deref()).await {
-                tracing::debug!(%error, "BYE was not answered");
-            }
-        });
-    }
-
-    /// A re-INVITE or UPDATE: the media changes if we can speak what it offers, and stays as it is if not.
-    async fn reoffered(&mut self, key: CallKey, offer: Option<String>, reply: OfferReply) {
-        self.local.version += 1;
-        let Some(offer) = offer else {
-            return reply.accept(sdp::offer(&self.local)).await;
-        };
-        match sdp::answer(&offer, &self.local) {
-            Ok((agreed, body)) => {
-                reply.accept(body).await;
-                if self.agreed.as_ref() != Some(&agreed) {
-                    self.shard.change(key, media_session(&agreed)).await;
-                    self.agreed = Some(agreed);
-                }
-            }
-            Err(error) => reply.reject(error.into()).await,
-        }
-    }
-
-    /// The answer to an offer we made in a re-INVITE's 200.
-    async fn offer_answered(&mut self, key: CallKey, answer: &str) {
-        if let Some(agreed) = self.read_answer(answer) {
-            self.shard.change(key, media_session(&agreed)).await;
-            self.agreed = Some(agreed);
-        }
-    }
-
-    fn read_answer(&self, answer: &str) -> Option<sdp::Negotiated> {
-        sdp::accept_answer(answer, &self.local)
-            .inspect_err(|error| tracing::warn!(%error, "the answer to our offer cannot be used"))
-            .ok()
-    }
 }
 
 /// What a new call's SDP says of us, but for the port.
-fn local_session(node: &Node) -> sdp::Local {
-    sdp::Local { addr: node.config.rtp_ip, port: 0, rtcp_mux: true, session_id: rand_u64() >> 1, version: 1 }
+pub fn local_session(node: &Node) -> sdp::Local {
+    sdp::Local {
+        addr: node.config.rtp_ip,
+        port: 0,
+        rtcp_mux: true,
+        session_id: rand_u64() >> 1,
+        version: 1,
+        security: node.media_keys.of_a_call(),
+    }
 }
 
 fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>) -> CallFacts {
@@ -250,22 +205,46 @@ fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>) -> CallFacts {
     }
 }
 
-fn setup(call_id: String, facts: CallFacts, session: MediaSession, admitted: Admitted) -> CallSetup {
-    let started_at_ms = unix_ms();
+/// A call over RTP with the random beginnings of its stream.
+pub fn rtp_setup(
+    call_id: String,
+    started_at_ms: u64,
+    facts: CallFacts,
+    session: MediaSession,
+    agent: Arc<AgentSettings>,
+) -> CallSetup {
     let [ssrc, start] = [rand_u64() as u32, rand_u64() as u32];
     let seed = StreamSeed {
         ssrc,
-        sequence: (start >> 16) as u16,
+        // The first half of the range, so that no early loss hides a wrap from SRTP (RFC 3711 section 3.3.1).
+        sequence: (start >> 17) as u16,
         timestamp: start,
         cname: format!("{ssrc:08x}@tandem"),
         started_at_ms,
     };
-    CallSetup { call_id, started_at_ms, facts, media: MediaSetup::Rtp { seed, session }, agent: admitted.agent }
+    CallSetup { call_id, started_at_ms, facts, media: MediaSetup::Rtp { seed, session }, agent }
+}
+
+/// What an agent's texts may name of a call: beside its headers, what carriers say of it in words of their own.
+fn variables_of(info: &CallInfo) -> Variables {
+    let mut variables = Variables::of_call(&info.from, &info.request_uri, &info.headers);
+    let own = [
+        ("caller_name", info.from_display.as_deref()),
+        ("asserted", info.asserted.first().map(|party| party.uri.as_str())),
+        ("diverted_from", info.diversions.first().map(|diversion| diversion.uri.as_str())),
+        ("diversion_reason", info.diversions.first().and_then(|diversion| diversion.reason.as_deref())),
+        ("user_to_user", info.user_to_user.as_deref()),
+    ];
+    for (name, value) in own {
+        variables.set(name, value.unwrap_or_default());
+    }
+    variables
 }
 
 fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
     CallRequest {
         call_id: call_id.to_owned(),
+        direction: Direction::Inbound,
         sip_call_id: incoming.info.sip_call_id.clone(),
         headers: incoming.info.headers.clone(),
         from: incoming.info.from.clone(),
@@ -275,14 +254,15 @@ fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
     }
 }
 
-fn media_session(agreed: &sdp::Negotiated) -> MediaSession {
+/// What was agreed on, as the media need it. `None`, which cannot be, if the keys cannot be used.
+pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated) -> Option<MediaSession> {
     let (sends, receives) = match agreed.direction {
         sdp::Direction::SendRecv => (true, true),
         sdp::Direction::SendOnly => (true, false),
         sdp::Direction::RecvOnly => (false, true),
         sdp::Direction::Inactive => (false, false),
     };
-    MediaSession {
+    Some(MediaSession {
         law: match agreed.codec {
             sdp::Codec::Pcmu => Law::Mu,
             sdp::Codec::Pcma => Law::A,
@@ -295,22 +275,21 @@ fn media_session(agreed: &sdp::Negotiated) -> MediaSession {
         rtcp_mux: agreed.rtcp_mux,
         sends,
         receives,
-    }
+        security: keys.terms(&agreed.security)?,
+    })
 }
 
 fn rtcp_of(agreed: Option<&sdp::Negotiated>) -> Option<SocketAddr> {
     agreed.filter(|a| !a.rtcp_mux).map(|a| a.remote_rtcp)
 }
 
-fn rejection(code: u16, reason: &str, retry_after: Option<Duration>) -> Rejection {
+pub fn rejection(code: u16, reason: &str, retry_after: Option<Duration>) -> Rejection {
     Rejection { code, reason: Some(reason.to_owned()), retry_after, warning: None }
 }
 
-fn cause_of(end: &DialogEnd) -> EndCause {
-    match end {
-        DialogEnd::RemoteBye => EndCause::CallerHungUp,
-        DialogEnd::LocalBye => EndCause::AgentHungUp,
-        DialogEnd::AckTimeout | DialogEnd::SessionExpired | DialogEnd::Failed(_) => EndCause::SignallingFailed,
+pub async fn ring(incoming: &IncomingCall) {
+    if let Err(error) = incoming.ring().await {
+        tracing::debug!(%error, "ringing was not sent");
     }
 }
 

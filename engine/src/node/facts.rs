@@ -77,6 +77,7 @@ impl FactsTask {
 async fn pass_on_events(node: Arc<Node>, mut events: Receiver<CallEvent>) {
     while let Some(event) = events.recv().await {
         metrics::count(&event);
+        node.calls.note(&event);
         if let EventKind::SpeechFailed { turn, stage, error } = &event.kind {
             tracing::warn!(call_id = event.call_id, turn, ?stage, error, "speech failed");
         }
@@ -193,6 +194,7 @@ fn ended_by_crash(tail: &mut CallTail) -> CallEvent {
             duration_ms: tail.last_at_ms,
             turns: tail.turns,
             quality: MediaQuality::default(),
+            sip: None,
         },
     }
 }

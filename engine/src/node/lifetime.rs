@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::EndCause;
+use edge_protocol::{Direction, EndCause};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
+use super::orders::{CallState, Order};
 use super::{LiveCall, Node};
 use crate::call::CallSetup;
 use crate::recorder::{RecordingId, RecordingMeta};
@@ -24,6 +25,8 @@ pub struct Lifetime {
     pub recording: Option<RecordingId>,
     /// Somebody outside of the call, such as the edge, wants it ended for this cause.
     pub told_to_end: Receiver<EndCause>,
+    /// What the call is ordered to do.
+    pub orders: Receiver<Order>,
 }
 
 // === impl Lifetime ===
@@ -32,8 +35,11 @@ impl Lifetime {
     /// The call is about to start; `None` if its id is that of a live one.
     pub fn begin(node: &Arc<Node>, setup: &CallSetup, record: bool) -> Option<Self> {
         let (call_id, facts) = (&setup.call_id, &setup.facts);
-        let told_to_end = node.calls.add(LiveCall {
+        let outbound = facts.direction == Direction::Outbound;
+        let told = node.calls.add(LiveCall {
             call_id: call_id.clone(),
+            direction: facts.direction,
+            state: if outbound { CallState::Dialling } else { CallState::Talking },
             from: facts.from.clone(),
             to: facts.to.clone(),
             agent: setup.agent.name.clone(),
@@ -42,7 +48,8 @@ impl Lifetime {
         tracing::info!(%call_id, from = %facts.from, sip_call_id = %facts.sip_call_id, "call started");
         let recording = record.then(|| open_recording(node, setup)).flatten();
         let (call_id, started_at_ms) = (call_id.clone(), setup.started_at_ms);
-        Some(Self { node: node.clone(), call_id, started_at_ms, recording, told_to_end })
+        let (told_to_end, orders) = (told.to_end, told.orders);
+        Some(Self { node: node.clone(), call_id, started_at_ms, recording, told_to_end, orders })
     }
 
     /// The shard was told to end the call: waits until it has let go of it.
@@ -89,7 +96,7 @@ async fn buried(mut notices: Receiver<CallNotice>) -> Option<u64> {
         loop {
             match notices.recv().await? {
                 CallNotice::Gone { next_seq } => return Some(next_seq),
-                CallNotice::HangUp(_) => {}
+                CallNotice::HangUp(_) | CallNotice::Said => {}
             }
         }
     };

@@ -5,19 +5,26 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use edge_protocol::EndCause;
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::orders::{CallState, Order};
+
+/// Orders that may wait for a call.
+const ORDERS_WAITING: usize = 8;
 
 /// A call as `/v1/calls` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LiveCall {
     pub call_id: String,
+    pub direction: Direction,
+    pub state: CallState,
     /// SIP `From` URI, or who calls as a client over a WebSocket names them.
     pub from: String,
     /// SIP `To` URI.
     pub to: String,
-    /// Name of the agent that answers.
+    /// Name of the agent that answers, or that calls.
     pub agent: String,
     /// Milliseconds since the Unix epoch.
     pub started_at_ms: u64,
@@ -43,19 +50,28 @@ struct Live {
     call: LiveCall,
     /// Ends the call from outside.
     hang_up: Sender<EndCause>,
+    orders: Sender<Order>,
+}
+
+/// What a call is told from outside.
+pub struct Told {
+    /// It is to end for this cause.
+    pub to_end: Receiver<EndCause>,
+    pub orders: Receiver<Order>,
 }
 
 // === impl LiveCalls ===
 
 impl LiveCalls {
-    /// A call begins. It is to end when it is told a cause. `None`: a call with this id is live already.
-    pub fn add(&self, call: LiveCall) -> Option<Receiver<EndCause>> {
+    /// A call begins. `None`: a call with this id is live already.
+    pub fn add(&self, call: LiveCall) -> Option<Told> {
         match lock(&self.live).entry(call.call_id.clone()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(place) => {
-                let (hang_up, told) = channel(1);
-                place.insert(Live { call, hang_up });
-                Some(told)
+                let (hang_up, to_end) = channel(1);
+                let (orders, waiting) = channel(ORDERS_WAITING);
+                place.insert(Live { call, hang_up, orders });
+                Some(Told { to_end, orders: waiting })
             }
         }
     }
@@ -67,6 +83,30 @@ impl LiveCalls {
         // One that is full was told before.
         let _ = live.hang_up.try_send(cause);
         true
+    }
+
+    /// How a call stands, and where it takes orders.
+    pub fn orders_of(&self, call_id: &str) -> Option<(CallState, Sender<Order>)> {
+        lock(&self.live).get(call_id).map(|live| (live.call.state, live.orders.clone()))
+    }
+
+    pub fn get(&self, call_id: &str) -> Option<LiveCall> {
+        lock(&self.live).get(call_id).map(|live| live.call.clone())
+    }
+
+    /// A call's facts tell how it stands.
+    pub fn note(&self, event: &CallEvent) {
+        let mut calls = lock(&self.live);
+        let Some(live) = calls.get_mut(&event.call_id) else { return };
+        live.call.state = match &event.kind {
+            EventKind::Ringing { .. } => CallState::Ringing,
+            EventKind::Answered | EventKind::TransferFailed { .. } | EventKind::Unbridged { .. } => CallState::Talking,
+            EventKind::TransferStarted { .. } => CallState::Transferring,
+            EventKind::Bridged { .. } => CallState::Bridged,
+            EventKind::MediaChanged { on_hold: true, .. } if live.call.state == CallState::Talking => CallState::Held,
+            EventKind::MediaChanged { on_hold: false, .. } if live.call.state == CallState::Held => CallState::Talking,
+            _ => return,
+        };
     }
 
     pub fn is_live(&self, call_id: &str) -> bool {

@@ -10,34 +10,47 @@ mod lifetime;
 mod limits;
 mod live_calls;
 mod load;
+mod media_keys;
 mod metrics;
 mod offline_child;
+mod orders;
+mod outbound;
+mod place_call;
 mod recordings;
+mod referral;
+mod route;
+mod sip_call;
 mod speech;
+mod transfer;
+mod trunks;
 mod unstarted;
 mod websocket;
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::serve::ListenerExt;
-use edge_protocol::CallEvent;
+use edge_protocol::{CallEvent, EndCause};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use sip_bridge::{Admission, Endpoint, EndpointConfig, EndpointHandle};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use edge_side::EdgeState;
 pub use live_calls::LiveCall;
+pub use media_keys::{fresh_keys, srtp_keys};
 pub use offline_child::FAILED as OFFLINE_SPEECH_FAILED;
+pub use orders::{CallState, MAX_TEXT_BYTES, OrderError, TransferOrder, Wanted};
+pub use place_call::{CallWish, NotPlaced};
 pub use speech::serve_offline_speech;
+pub use trunks::{Destination, DestinationError};
 pub use websocket::routes as websocket_routes;
 
 use crate::clock::Clock;
@@ -47,12 +60,15 @@ use crate::control::{
 };
 use crate::recorder::archive::{Archive, ArchiveHandle, left_over};
 use crate::recorder::{Recorder, RecorderConfig, RecorderError, RecorderHandle};
+use crate::rtp::dtls::DtlsError;
 use crate::shard::{ShardConfig, ShardError, ShardHandle};
 use crate::speech::Desk;
 use admission::{CallCap, Overload};
 use edge_side::{EdgeSide, EdgeTasks};
 use live_calls::LiveCalls;
+use media_keys::MediaKeys;
 use speech::SpeechSetupError;
+use trunks::Trunks;
 use websocket::SeenSignatures;
 
 /// Events that may wait for the journal; a shard keeps what does not fit.
@@ -97,6 +113,10 @@ pub struct Node {
     /// Compresses and uploads recordings, where they do not stay as they are.
     archive: Option<ArchiveHandle>,
     shards: Vec<ShardHandle>,
+    media_keys: Arc<MediaKeys>,
+    trunks: Trunks,
+    /// Calls are made through it; it is there last.
+    sip: OnceLock<EndpointHandle>,
     /// True once calls are to end.
     stop: watch::Sender<bool>,
     overloaded: AtomicBool,
@@ -131,6 +151,8 @@ pub enum NodeError {
     Edge(#[from] EdgeError),
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    #[error(transparent)]
+    MediaKeys(#[from] DtlsError),
     #[error(transparent)]
     Shard(#[from] ShardError),
     #[error(transparent)]
@@ -177,10 +199,11 @@ impl Node {
         let archive = recordings::archive(&config, edge.as_ref().map(|edge| edge.client.clone()))?;
         let control: Arc<dyn ControlPlane> = match &edge_tasks {
             Some(tasks) => tasks.admissions(),
-            None => Arc::new(Embedded::new(vec![profile])?),
+            None => Arc::new(Embedded::new(vec![profile])?.with_routes(&config.routes)),
         };
 
         let clock = Clock::start();
+        let media_keys = Arc::new(MediaKeys::new(&config, &clock)?);
         let (events, from_calls) = mpsc::channel(EVENTS_WAITING);
         let (wishes, to_speech) = mpsc::channel(SPEECH_WAITING);
         let mut shards = Vec::new();
@@ -199,11 +222,14 @@ impl Node {
             cap: CallCap::new(config.max_calls),
             calls: LiveCalls::default(),
             recorder: recorder.handle(),
+            media_keys,
             archive: archive.as_ref().map(Archive::handle),
             control,
             spool,
             edge,
             shards,
+            trunks: Trunks::new(&config.trunks, config.sip, config.max_calls),
+            sip: OnceLock::new(),
             stop: watch::Sender::new(false),
             overloaded: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -222,6 +248,8 @@ impl Node {
         sip.tls = node.config.sip_tls.endpoint();
         sip.digest = node.config.sip_digest.endpoint();
         let endpoint = Endpoint::bind(sip).await?;
+        // Nobody else sets it.
+        let _ = node.sip.set(endpoint.handle());
         if let Some(tasks) = &mut edge_tasks {
             tasks.link(&node);
         }
@@ -249,6 +277,61 @@ impl Node {
 
     pub fn live_calls(&self) -> Vec<LiveCall> {
         self.calls.list()
+    }
+
+    /// One of them.
+    pub fn live_call(&self, call_id: &str) -> Option<LiveCall> {
+        self.calls.get(call_id)
+    }
+
+    /// Where a call goes, and by which way.
+    ///
+    /// # Errors
+    /// [`DestinationError`] naming the value that cannot be used.
+    pub fn destination(
+        &self,
+        to: &str,
+        from: Option<&str>,
+        trunk: Option<&str>,
+    ) -> Result<Destination, DestinationError> {
+        self.trunks.find(to, from, trunk)
+    }
+
+    /// Tells a live call to end. False if there is none.
+    pub fn hang_up(&self, call_id: &str) -> bool {
+        self.calls.hang_up(call_id, EndCause::EndedByApi)
+    }
+
+    /// Has a live call do something; it is done, or begun, when this returns.
+    ///
+    /// # Errors
+    /// [`OrderError`] if there is no such call, or it cannot.
+    pub async fn order(&self, call_id: &str, wanted: Wanted) -> Result<(), OrderError> {
+        let (state, orders) = self.calls.orders_of(call_id).ok_or(OrderError::NoSuchCall)?;
+        if !state.allows(&wanted) {
+            return Err(OrderError::WrongState(state));
+        }
+        let (outcome, told) = oneshot::channel();
+        let order = orders::Order { wanted, outcome };
+        orders.try_send(order).map_err(|_| OrderError::NotPossible("the call has too many orders waiting"))?;
+        // A call that ended meanwhile drops the order.
+        told.await.unwrap_or(Err(OrderError::NoSuchCall))
+    }
+
+    pub fn api_wants_token(&self) -> bool {
+        !self.config.api_token.0.is_empty()
+    }
+
+    /// Whether the HTTP API is open to whoever shows this token.
+    pub fn api_allows(&self, token: Option<&str>, from: IpAddr) -> bool {
+        let wanted = self.config.api_token.0.as_bytes();
+        if wanted.is_empty() {
+            return from.is_loopback();
+        }
+        let shown = token.unwrap_or_default().as_bytes();
+        // In the same time whatever is wrong.
+        let differing = wanted.iter().zip(shown).fold(0, |differing, (a, b)| differing | (a ^ b));
+        wanted.len() == shown.len() && differing == 0
     }
 
     pub fn uptime(&self) -> Duration {

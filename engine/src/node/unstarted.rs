@@ -47,6 +47,7 @@ impl Unstarted {
             duration_ms: 0,
             turns: 0,
             quality: MediaQuality::default(),
+            sip: None,
         };
         // No media were agreed on.
         [event(0, facts.into_started(Law::Mu, agent)), event(1, ended)]

@@ -1,9 +1,11 @@
 //! RTP and RTCP on the wire (RFC 3550), parsed and written without copies, and the statistics they define.
 //! No sockets here (`transport` has them) and no audio (`audio` decodes it).
 
+pub mod dtls;
 mod packet;
 mod reception;
 pub mod rtcp;
+pub mod srtp;
 
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,17 @@ impl RtpPacket<'_> {
     }
 }
 
+/// Bytes of a packet's header with its CSRC list and extension; `None` if the packet is shorter or no RTP at all.
+pub(super) fn header_bytes(datagram: &[u8]) -> Option<usize> {
+    let flags = *datagram.first().filter(|flags| **flags >> 6 == 2)?;
+    let mut bytes = HEADER_BYTES + usize::from(flags & 0x0F) * 4;
+    if flags & 0x10 != 0 {
+        let &[_, _, l0, l1] = datagram.get(bytes..)?.first_chunk::<4>()?;
+        bytes += 4 + usize::from(u16::from_be_bytes([l0, l1])) * 4;
+    }
+    (bytes <= datagram.len()).then_some(bytes)
+}
+
 /// Writes a fixed header: version 2, no padding, no extension, no CSRC. `payload_type` is cut to 7 bits.
 pub fn write_header(
     out: &mut [u8; HEADER_BYTES],

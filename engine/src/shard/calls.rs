@@ -44,6 +44,8 @@ pub struct LiveCall {
     pub wire: Wire,
     pub slot: Slot,
     pub tape: Option<Tape>,
+    /// The call of this shard it is bridged to.
+    pub peer: Option<CallKey>,
     /// To the task that holds the call's dialog.
     pub notices: Sender<CallNotice>,
     /// The stream the socket knows the call by.
@@ -123,6 +125,11 @@ impl Calls {
     pub fn get_mut(&mut self, key: CallKey) -> Option<&mut LiveCall> {
         self.place(key)?;
         self.at_mut(key.index)
+    }
+
+    /// The call behind `key`, unless it has ended.
+    pub fn going_on(&mut self, key: CallKey) -> Option<&mut LiveCall> {
+        self.get_mut(key).filter(|live| !live.ended)
     }
 
     pub fn at_mut(&mut self, index: CallIndex) -> Option<&mut LiveCall> {

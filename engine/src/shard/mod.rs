@@ -26,7 +26,7 @@ pub use stats::{LATENESS_BOUNDS_US, ShardStats};
 use frames::FrameLink;
 
 use crate::audio::dtmf::Digit;
-use crate::call::{CallSetup, KeysError, MediaSession, SpeechCommand, SpeechEvent};
+use crate::call::{CallCommand, CallSetup, KeysError, MediaSession, SpeechCommand, SpeechEvent, WhenLeft};
 use crate::clock::Clock;
 use crate::recorder::{RecordingId, ShardTap};
 use crate::transport::SocketError;
@@ -34,8 +34,8 @@ use crate::transport::SocketError;
 /// Commands that may wait for a shard; a shard takes them every millisecond.
 const COMMANDS_WAITING: usize = 8192;
 
-/// Notices a call gives at most.
-pub const NOTICES: usize = 2;
+/// Notices that may wait for the task that holds the call.
+pub const NOTICES: usize = 8;
 
 /// Names one call of one shard, once: a later call in the same place has another generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,11 +45,14 @@ pub struct CallKey {
     generation: u32,
 }
 
-/// What a call's signalling is told by its shard: each at most once, so a channel of [`NOTICES`] never fills.
+/// What a call's signalling is told by its shard. `Said` comes once for each order to say something, the others at most
+/// once, and one task both orders and reads: a channel of [`NOTICES`] never fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallNotice {
     /// The call wants its dialog ended.
     HangUp(EndCause),
+    /// What the agent was ordered to say is over.
+    Said,
     /// The call is gone from the shard. Its next event takes this number.
     Gone { next_seq: u64 },
 }
@@ -60,6 +63,14 @@ pub struct Reservation {
     pub key: CallKey,
     /// Local RTP port.
     pub port: u16,
+}
+
+/// One end of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BridgeEnd {
+    pub key: CallKey,
+    /// What becomes of it when the other end is gone.
+    pub when_left: WhenLeft,
 }
 
 /// What a shard needs to run.
@@ -141,6 +152,20 @@ enum ShardCommand {
         keys: String,
         reply: oneshot::Sender<Result<(), KeysError>>,
     },
+    /// Tells a call something.
+    Tell {
+        key: CallKey,
+        command: CallCommand,
+    },
+    /// Lets two calls of this shard hear each other; false if one of them is gone.
+    Bridge {
+        ends: [BridgeEnd; 2],
+        reply: oneshot::Sender<bool>,
+    },
+    /// Parts a call from the one it is bridged to.
+    Unbridge {
+        key: CallKey,
+    },
     End {
         key: CallKey,
         cause: EndCause,
@@ -213,6 +238,25 @@ impl ShardHandle {
     /// The call's session was negotiated anew.
     pub async fn change(&self, key: CallKey, session: MediaSession) {
         let _ = self.send(ShardCommand::Change { key, session: Box::new(session) }).await;
+    }
+
+    /// Tells a call something; one that is gone does not hear it.
+    pub async fn tell(&self, key: CallKey, command: CallCommand) {
+        let _ = self.send(ShardCommand::Tell { key, command }).await;
+    }
+
+    /// Lets two calls of this shard hear each other, each in place of its agent; what they were bridged to before is
+    /// left. False if one of them is not there (any more).
+    pub async fn bridge(&self, ends: [BridgeEnd; 2]) -> bool {
+        let (reply, answer) = oneshot::channel();
+        // A shard that is gone drops the question.
+        let _ = self.send(ShardCommand::Bridge { ends, reply }).await;
+        answer.await.unwrap_or(false)
+    }
+
+    /// Parts a call from the one it is bridged to: each does what it does when it is left.
+    pub async fn unbridge(&self, key: CallKey) {
+        let _ = self.send(ShardCommand::Unbridge { key }).await;
     }
 
     /// Speech has something for the call. Waits while the shard is behind.

@@ -1,6 +1,7 @@
 //! A shard's thread: what it owns, its round, and how a call's wishes and facts leave it.
-//! What a round consists of is in `commands` (from others), `sockets` (packets in) and `ticks` (packets out).
+//! What a round consists of is in `commands` (from others), `sockets` (packets in), `ticks` (packets out) and `bridges`.
 
+mod bridges;
 mod commands;
 mod sockets;
 mod ticks;
@@ -91,6 +92,9 @@ impl Worker {
         while let Some(wish) = live.call.pop_wish() {
             match wish {
                 Wish::Speech(command) => ask_speech(&self.config, live, command, now),
+                Wish::Said => {
+                    let _ = live.notices.try_send(CallNotice::Said);
+                }
                 Wish::HangUp(cause) => {
                     // The dialog's task is gone only once the call is ended.
                     let _ = live.notices.try_send(CallNotice::HangUp(cause));

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
-    SpeechCommand, SpeechEvent, StreamSeed, Wish,
+    AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSecurity, MediaSession,
+    MediaSetup, SpeechCommand, SpeechEvent, StreamSeed, Wish,
 };
 use engine::clock::Moment;
+use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
 use engine::rtp::write_header;
 
 /// Half a sentence by a synthetic voice, µ-law, 8 kHz; the voice detector knows it for speech.
@@ -35,6 +36,8 @@ pub struct VirtualCall {
     pub events: Vec<CallEvent>,
     pub commands: Vec<SpeechCommand>,
     pub hang_up: Option<EndCause>,
+    /// Orders to say something that are done.
+    pub orders_said: u32,
     /// What a call over frames sent, in order, and when.
     pub sent: Vec<(Moment, Sent)>,
     /// Source and SSRC of the caller's stream.
@@ -42,6 +45,8 @@ pub struct VirtualCall {
     pub ssrc: u32,
     /// False: the caller's packets stop.
     pub sending: bool,
+    /// The caller encrypts.
+    pub protect: Option<SendContext>,
     brain: Box<dyn FnMut(&SpeechCommand) -> Reaction>,
     due: VecDeque<(Moment, SpeechEvent)>,
     mouth: VecDeque<u8>,
@@ -76,6 +81,7 @@ pub fn session() -> MediaSession {
         rtcp_mux: true,
         sends: true,
         receives: true,
+        security: MediaSecurity::Plain,
     }
 }
 
@@ -108,6 +114,15 @@ pub fn obedient(heard: &'static str, answer: &'static str) -> impl FnMut(&Speech
 
 impl VirtualCall {
     pub fn new(agent: AgentSettings, brain: impl FnMut(&SpeechCommand) -> Reaction + 'static) -> Self {
+        Self::with_session(session(), agent, brain)
+    }
+
+    /// A call over RTP as `session` has it.
+    pub fn with_session(
+        session: MediaSession,
+        agent: AgentSettings,
+        brain: impl FnMut(&SpeechCommand) -> Reaction + 'static,
+    ) -> Self {
         let seed = StreamSeed {
             ssrc: 0x1234_5678,
             sequence: 65_530,
@@ -115,7 +130,7 @@ impl VirtualCall {
             cname: "test@tandem".to_owned(),
             started_at_ms: 1_700_000_000_000,
         };
-        Self::over(MediaSetup::Rtp { session: session(), seed }, agent, brain)
+        Self::over(MediaSetup::Rtp { session, seed }, agent, brain)
     }
 
     /// A call whose media are frames.
@@ -147,10 +162,12 @@ impl VirtualCall {
             events: Vec::new(),
             commands: Vec::new(),
             hang_up: None,
+            orders_said: 0,
             sent: Vec::new(),
             from: CALLER.parse().unwrap(),
             ssrc: 0xCAFE,
             sending: true,
+            protect: None,
             brain: Box::new(brain),
             due: VecDeque::new(),
             mouth: VecDeque::new(),
@@ -232,7 +249,14 @@ impl VirtualCall {
         let mut header = [0; 12];
         write_header(&mut header, marker, payload_type, self.sequence, self.timestamp, self.ssrc);
         self.sequence = self.sequence.wrapping_add(1);
-        let taken = self.call.handle_rtp(self.now, self.from, &[&header, payload].concat());
+        let mut datagram = [&header, payload].concat();
+        if let Some(sender) = &mut self.protect {
+            let plain = datagram.len();
+            datagram.resize(plain + MAX_TRAILER_BYTES, 0);
+            let protected = sender.protect_rtp(&mut datagram, plain).unwrap();
+            datagram.truncate(protected);
+        }
+        let taken = self.call.handle_rtp(self.now, self.from, &datagram);
         self.drain();
         taken
     }
@@ -268,10 +292,11 @@ impl VirtualCall {
         self.packets.iter().flat_map(|p| &p[12..]).filter(|&&b| b == 0x21).count()
     }
 
-    fn drain(&mut self) {
+    pub fn drain(&mut self) {
         while let Some(wish) = self.call.pop_wish() {
             match wish {
                 Wish::HangUp(cause) => self.hang_up = Some(cause),
+                Wish::Said => self.orders_said += 1,
                 Wish::Speech(command) => {
                     if command == SpeechCommand::Cancel {
                         self.due.clear();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout_at};
 
 use super::media::{Event, LegHandle, LegReport};
-use super::phone::route;
+use super::phone::{keys, route};
 use crate::voice::Utterance;
 
 /// How much longer than its own length an utterance may take to be sent.
@@ -203,7 +203,7 @@ impl Caller {
                     None => return,
                 };
                 if let Ok((negotiated, answer)) = answer {
-                    self.leg.connect(route(&negotiated));
+                    self.leg.connect(route(&negotiated), keys(&negotiated));
                     reply.accept(answer).await;
                 }
             }

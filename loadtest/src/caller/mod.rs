@@ -1,4 +1,4 @@
-//! A caller: dials over SIP, sends and hears RTP, and follows a script. Shared by every command.
+//! A caller: dials or picks up over SIP, sends and hears RTP, and follows a script. Shared by every command.
 //! It measures what a phone would notice; what the node says about it is `node_events`.
 
 mod call;
@@ -8,4 +8,4 @@ mod phone;
 
 pub use call::{CallEnded, Caller, Said};
 pub use conversation::{Conversation, LineHeard, Manners, Prepared};
-pub use phone::{DialError, Phone, StartError, Target};
+pub use phone::{DialError, Phone, Ringing, StartError, Target};

@@ -1,4 +1,4 @@
-//! The signalling side shared by all callers: one SIP endpoint, a few media threads, and dialling.
+//! The signalling side shared by all callers: one SIP endpoint, a few media threads, dialling and picking up.
 //! What happens in a call once it is answered is `call`.
 
 use std::io;
@@ -7,14 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::audio::g711::Law;
+use engine::call::SrtpKeys;
+use engine::node::{fresh_keys, srtp_keys};
 use sip_bridge::sdp::{self, Codec, Local, Negotiated};
 use sip_bridge::{
-    BindError, Endpoint, EndpointConfig, EndpointHandle, Failure, OutgoingTarget, Progress, Protocol, SipError,
+    BindError, CallInfo, Endpoint, EndpointConfig, EndpointHandle, Failure, IncomingCall, OutgoingTarget, Progress,
+    Protocol, Rejection, SipError,
 };
 use thiserror::Error;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::call::Caller;
-use super::media::{MediaThread, Route};
+use super::media::{Event, LegHandle, MediaThread, Route};
 
 /// Who is called, and as whom.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub struct Target {
     /// Next hop, if it is not the URI's own host.
     pub via: Option<SocketAddr>,
     pub tcp: bool,
+    /// Encrypt the audio, with keys in the SDP (SRTP, RFC 4568); a call that would be in the clear fails.
+    pub srtp: bool,
     pub headers: Vec<(String, String)>,
     /// A call that is not answered after this is given up (CANCEL).
     pub patience: Duration,
@@ -32,13 +38,21 @@ pub struct Target {
     pub keep_audio: bool,
 }
 
-/// Dials calls.
+/// Dials calls, and takes them.
 pub struct Phone {
     // Dropping the endpoint ends the SIP stack.
-    _endpoint: Endpoint,
+    endpoint: Endpoint,
     signalling: EndpointHandle,
     media: Vec<MediaThread>,
     next: AtomicUsize,
+}
+
+/// A call that came in and is not answered yet. Dropping it answers 480.
+pub struct Ringing {
+    incoming: IncomingCall,
+    leg: LegHandle,
+    heard: UnboundedReceiver<Event>,
+    since: Instant,
 }
 
 #[derive(Debug, Error)]
@@ -51,8 +65,12 @@ pub enum DialError {
     Refused { code: u16, reason: String },
     #[error("nobody answered within {} ms", .0.as_millis())]
     NotAnswered(Duration),
-    #[error("the answer's SDP cannot be used: {0}")]
+    #[error("the other side's SDP cannot be used: {0}")]
     Answer(sdp::SdpError),
+    #[error("the call came without an offer")]
+    NoOffer,
+    #[error("no call can come in any more")]
+    Stopped,
 }
 
 // === impl Phone ===
@@ -65,22 +83,26 @@ impl Phone {
         let endpoint = Endpoint::bind(config).await?;
         let media =
             (0..threads.max(1)).map(|_| MediaThread::start()).collect::<io::Result<_>>().map_err(StartError::Thread)?;
-        Ok(Self { signalling: endpoint.handle(), _endpoint: endpoint, media, next: AtomicUsize::new(0) })
+        Ok(Self { signalling: endpoint.handle(), endpoint, media, next: AtomicUsize::new(0) })
+    }
+
+    /// Where calls to it go.
+    pub fn address(&self) -> SocketAddr {
+        self.signalling.local_addr()
+    }
+
+    /// The next call that comes in; what it hears is remembered. Nothing is sent before it is told to ring or answer.
+    pub async fn rings(&mut self) -> Result<Ringing, DialError> {
+        let incoming = self.endpoint.next_call().await.ok_or(DialError::Stopped)?;
+        let (leg, heard) = self.open(true)?;
+        Ok(Ringing { incoming, leg, heard, since: Instant::now() })
     }
 
     /// Calls, and returns once answered, with media flowing.
     pub async fn dial(&self, target: &Target) -> Result<Caller, DialError> {
         let dialled = Instant::now();
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.media.len().max(1);
-        let media = self.media.get(turn).ok_or_else(|| DialError::Media(io::Error::other("no media thread")))?;
-        let (leg, heard) = media.open(Ipv4Addr::LOCALHOST, target.keep_audio).map_err(DialError::Media)?;
-        let local = Local {
-            addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: leg.local().port(),
-            rtcp_mux: true,
-            session_id: u64::from(leg.local().port()),
-            version: 1,
-        };
+        let (leg, heard) = self.open(target.keep_audio)?;
+        let local = local(&leg, if target.srtp { sdes() } else { sdp::Security::default() });
         let outgoing = OutgoingTarget {
             via: target.via,
             protocol: if target.tcp { Protocol::Tcp } else { Protocol::Udp },
@@ -113,13 +135,64 @@ impl Phone {
                 return Err(DialError::Answer(error));
             }
         };
-        leg.connect(route(&negotiated));
+        leg.connect(route(&negotiated), keys(&negotiated));
         Ok(Caller::new(leg, heard, dialog, local, setup))
+    }
+
+    fn open(&self, keep_audio: bool) -> Result<(LegHandle, UnboundedReceiver<Event>), DialError> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.media.len().max(1);
+        let media = self.media.get(turn).ok_or_else(|| DialError::Media(io::Error::other("no media thread")))?;
+        media.open(Ipv4Addr::LOCALHOST, keep_audio).map_err(DialError::Media)
     }
 
     /// Ends the SIP stack, with what is still to be sent.
     pub async fn shutdown(self) {
         self.signalling.shutdown().await;
+    }
+}
+
+// === impl Ringing ===
+
+impl Ringing {
+    /// What the INVITE said.
+    pub fn info(&self) -> &CallInfo {
+        &self.incoming.info
+    }
+
+    /// Sends 180.
+    pub async fn ring(&self) -> Result<(), DialError> {
+        Ok(self.incoming.ring().await?)
+    }
+
+    /// Resolves when the other side has given up.
+    pub async fn cancelled(&self) {
+        self.incoming.cancelled().await;
+    }
+
+    pub async fn refuse(self, code: u16) {
+        self.incoming.reject(Rejection::new(code)).await;
+    }
+
+    /// Picks up, with media flowing.
+    pub async fn answer(self) -> Result<Caller, DialError> {
+        let local = local(&self.leg, sdp::Security::default());
+        let offer = self.incoming.offer.as_deref().ok_or(DialError::NoOffer)?;
+        let (negotiated, answer) = sdp::answer(offer, &local).map_err(DialError::Answer)?;
+        let dialog = self.incoming.accept(answer).await?;
+        self.leg.connect(route(&negotiated), keys(&negotiated));
+        Ok(Caller::new(self.leg, self.heard, dialog, local, self.since.elapsed()))
+    }
+}
+
+/// Our end of a call's media, as SDP tells it.
+fn local(leg: &LegHandle, security: sdp::Security) -> Local {
+    Local {
+        addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: leg.local().port(),
+        rtcp_mux: true,
+        session_id: u64::from(leg.local().port()),
+        version: 1,
+        security,
     }
 }
 
@@ -129,6 +202,21 @@ pub enum StartError {
     Sip(#[from] BindError),
     #[error("cannot start a media thread: {0}")]
     Thread(io::Error),
+}
+
+/// Our end of an encrypted call.
+fn sdes() -> sdp::Security {
+    sdp::Security {
+        policy: sdp::SrtpPolicy::Required,
+        offer: sdp::OfferedKeying::Sdes,
+        keys: fresh_keys(),
+        ..sdp::Security::default()
+    }
+}
+
+/// The keys SDP agreed on, if the call is encrypted.
+pub(super) fn keys(negotiated: &Negotiated) -> Option<SrtpKeys> {
+    srtp_keys(&negotiated.security)
 }
 
 /// What SDP agreed on, as the media thread needs it.

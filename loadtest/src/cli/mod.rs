@@ -61,6 +61,9 @@ struct Dialling {
     /// SIP over TCP
     #[arg(long)]
     tcp: bool,
+    /// Encrypt the audio (SRTP, keys in the SDP)
+    #[arg(long)]
+    srtp: bool,
     /// Extra INVITE header; may be given again
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
@@ -107,6 +110,7 @@ impl Dialling {
             from: self.from.clone(),
             via: self.via,
             tcp: self.tcp,
+            srtp: self.srtp,
             headers: self.headers.clone(),
             patience: self.patience,
             keep_audio,

@@ -56,6 +56,15 @@ impl Live {
                 self.line(at, NOTE, "call", &format!("ended: {cause:?} after {turns} turns, MOS {:.1}", quality.mos));
             }
             EventKind::RecordingReady { path, .. } => self.line(at, NOTE, "saved", path),
+            EventKind::Ringing { code } => self.line(at, NOTE, "call", &format!("ringing ({code})")),
+            EventKind::Answered => self.line(at, NOTE, "call", "answered"),
+            EventKind::Bridged { with } => self.line(at, NOTE, "bridge", &format!("with call {with}")),
+            EventKind::Unbridged { with } => self.line(at, NOTE, "bridge", &format!("with call {with} is over")),
+            EventKind::TransferStarted { to, mode } => self.line(at, NOTE, "transfer", &format!("to {to} ({mode:?})")),
+            EventKind::TransferFailed { to, sip, .. } => {
+                self.line(at, ALERT, "transfer", &format!("to {to} failed: {} {}", sip.code, sip.reason));
+            }
+            EventKind::InstructionsAdded { text } => self.line(at, NOTE, "told", text),
             EventKind::SpeechStarted { .. } | EventKind::AnswerStarted { .. } => {}
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::audio::g711::Law;
+use engine::node::{fresh_keys, srtp_keys};
 use loadtest::caller::media::{Event, MediaThread, Route};
 use loadtest::caller::{Phone, Target};
 use loadtest::voice::Utterance;
@@ -47,6 +48,7 @@ impl Callee {
             from: "sip:caller@127.0.0.1".to_owned(),
             via: None,
             tcp,
+            srtp: false,
             headers: vec![("X-Test".to_owned(), "1".to_owned())],
             patience: Duration::from_secs(10),
             keep_audio: true,
@@ -70,16 +72,18 @@ async fn serve(call: IncomingCall, media: Arc<MediaThread>, manner: Arc<Manner>)
         rtcp_mux: true,
         session_id: 1,
         version: 1,
+        security: sdp::Security { policy: sdp::SrtpPolicy::Optional, keys: fresh_keys(), ..sdp::Security::default() },
     };
     let (agreed, answer) = sdp::answer(call.offer.as_deref().unwrap(), &local).unwrap();
     call.ring().await.unwrap();
     let mut dialog = call.accept(answer).await.unwrap();
-    leg.connect(Route {
+    let route = Route {
         remote: agreed.remote_rtp,
         law: if agreed.codec == Codec::Pcmu { Law::Mu } else { Law::A },
         payload_type: agreed.payload_type,
         telephone_event: agreed.telephone_event,
-    });
+    };
+    leg.connect(route, srtp_keys(&agreed.security));
     leg.say(manner.greeting.clone());
     let mut answered = false;
     loop {

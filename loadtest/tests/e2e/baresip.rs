@@ -25,6 +25,20 @@ pub struct Phone {
 impl Phone {
     /// Calls `uri`. The microphone is the WAV file `speech`; the phone hangs up at its end.
     pub fn dial(dir: &Path, uri: &str, speech: &Path) -> Result<Self> {
+        Self::start(dir, uri, speech, "")
+    }
+
+    /// The same with encrypted audio. `mediaenc`: how, in baresip's words (`srtp-mand`, `dtls_srtp`).
+    pub fn dial_encrypted(dir: &Path, uri: &str, speech: &Path, mediaenc: &str) -> Result<Self> {
+        Self::start(dir, uri, speech, &format!(";mediaenc={mediaenc}"))
+    }
+
+    /// What the phone said on its console.
+    pub fn console(&self) -> String {
+        self.process.output()
+    }
+
+    fn start(dir: &Path, uri: &str, speech: &Path, account: &str) -> Result<Self> {
         let dir = dir.join("phone");
         fs::create_dir_all(&dir)?;
         let (sip, rtp) = (free_port()?, free_port()?);
@@ -39,11 +53,12 @@ impl Phone {
             "audio_channels 1".to_owned(),
             format!("snd_path {}", dir.display()),
             format!("module_path {}", modules()?),
-            "module g711.so\nmodule aufile.so\nmodule sndfile.so".to_owned(),
+            "module g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule srtp.so\nmodule dtls_srtp.so".to_owned(),
             "module_tmp account.so\nmodule_app menu.so\n".to_owned(),
         ];
         fs::write(dir.join("config"), config.join("\n"))?;
-        fs::write(dir.join("accounts"), "<sip:phone@127.0.0.1>;regint=0;audio_codecs=PCMU/8000,PCMA/8000\n")?;
+        let own = format!("<sip:phone@127.0.0.1>;regint=0;audio_codecs=PCMU/8000,PCMA/8000{account}\n");
+        fs::write(dir.join("accounts"), own)?;
         let mut command = Command::new("baresip");
         command.args(["-4", "-f"]).arg(&dir).args(["-e", &format!("/dial {uri}"), "-t", "120"]);
         let process = Process::spawn("baresip", &mut command, &dir)?;

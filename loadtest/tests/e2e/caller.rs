@@ -64,12 +64,19 @@ impl Phone {
                 from: "sip:caller@127.0.0.1".to_owned(),
                 via: None,
                 tcp: false,
+                srtp: false,
                 headers: Vec::new(),
                 patience: Duration::from_secs(10),
                 keep_audio: true,
             },
             nodes: stack.nodes.iter().map(|node| format!("http://127.0.0.1:{}", node.http)).collect(),
         })
+    }
+
+    /// The same phone, its audio encrypted.
+    pub fn encrypted(mut self) -> Self {
+        self.target.srtp = true;
+        self
     }
 
     /// Listens to the greeting, says the lines one after the other, hangs up.

@@ -43,6 +43,7 @@ impl World {
             from: "sip:caller@127.0.0.1".to_owned(),
             via: None,
             tcp: false,
+            srtp: false,
             headers: Vec::new(),
             patience: SOON,
             keep_audio: false,

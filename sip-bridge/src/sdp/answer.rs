@@ -2,16 +2,17 @@
 //! Not here: what is chosen (`select`).
 
 use super::offer::{audio_lines, codec_line, session_lines, telephone_event_lines};
-use super::{Local, Negotiated, SdpError, parser, select};
+use super::select::Side;
+use super::{Local, Negotiated, SdpError, parser, security, select};
 use std::fmt::Write as _;
 
 /// Our answer to `offer`, and what it agrees on.
 ///
-/// The first audio section with a codec of ours is taken, in the offerer's order of preference; the others are
-/// answered with port 0, in their places. An error turns into the fitting [`crate::Rejection`] with `into()`.
+/// The first audio section with a codec of ours is taken, an encrypted one before others, in the offerer's order of
+/// preference; the others are answered with port 0, in their places. An error turns into the fitting [`crate::Rejection`] with `into()`.
 pub fn answer(offer: &str, local: &Local) -> Result<(Negotiated, String), SdpError> {
     let description = parser::parse(offer)?;
-    let (chosen, negotiated) = select::choose(&description, local)?;
+    let (chosen, negotiated) = select::choose(&description, local, Side::Answerer)?;
     let mut text = session_lines(local, description.time.as_deref().unwrap_or("0 0"));
     for (place, media) in description.media.iter().enumerate() {
         if place != chosen {
@@ -30,6 +31,7 @@ pub fn answer(offer: &str, local: &Local) -> Result<(Negotiated, String), SdpErr
         if let Some(event) = telephone_event {
             text.push_str(&telephone_event_lines(event));
         }
+        text.push_str(&security::answer_lines(&negotiated.security, media, local));
         text.push_str(&audio_lines(rtcp_mux, direction));
     }
     Ok((negotiated, text))
@@ -40,6 +42,6 @@ pub fn accept_answer(answer: &str, local: &Local) -> Result<Negotiated, SdpError
     let description = parser::parse(answer)?;
     match description.media.first() {
         Some(media) if media.port == 0 => Err(SdpError::Refused),
-        _ => select::choose(&description, local).map(|(_, negotiated)| negotiated),
+        _ => select::choose(&description, local, Side::Offerer).map(|(_, negotiated)| negotiated),
     }
 }

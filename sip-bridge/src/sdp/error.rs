@@ -17,8 +17,10 @@ pub enum SdpError {
     NoAudio { offered: String },
     #[error("no codec in common: offered {offered}; spoken here PCMU, PCMA")]
     NoCodec { offered: String },
-    #[error("transport {0:?} not spoken; spoken here RTP/AVP")]
-    Transport(String),
+    #[error("transport {offered:?} not spoken; spoken here {spoken}")]
+    Transport { offered: String, spoken: &'static str },
+    #[error("no keys for SRTP: {0}")]
+    Keys(String),
     #[error("address {0:?} cannot be reached from here")]
     Address(String),
     #[error("the other side refused the audio stream")]
@@ -31,10 +33,10 @@ impl SdpError {
         match self {
             Self::Malformed { .. } | Self::Empty(_) | Self::TooLarge { .. } => None,
             Self::Address(_) => Some(301),
-            Self::Transport(_) => Some(302),
+            Self::Transport { .. } => Some(302),
             Self::NoAudio { .. } => Some(304),
             Self::NoCodec { .. } => Some(305),
-            Self::Refused => Some(399),
+            Self::Refused | Self::Keys(_) => Some(399),
         }
     }
 }

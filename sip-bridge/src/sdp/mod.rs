@@ -2,16 +2,24 @@
 //! Not here: sockets, SIP, media; everything is a function of text and addresses.
 
 mod answer;
+mod crypto;
 mod error;
+mod fingerprint;
+mod hold;
 mod offer;
 mod parser;
+mod security;
 mod select;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{accept_answer, answer};
+pub use crypto::{Mki, SdesKey, SdesKeys, Suite};
 pub use error::SdpError;
+pub use fingerprint::{DtlsRole, Fingerprint, HashFunction};
+pub use hold::on_hold;
 pub use offer::offer;
+pub use security::{MediaSecurity, OfferedKeying, Security, SrtpPolicy};
 use std::net::{IpAddr, SocketAddr};
 
 /// Packet length we send and ask for, ms.
@@ -101,6 +109,7 @@ pub struct Local {
     pub session_id: u64,
     /// Version of o=: one more for each description after the first.
     pub version: u64,
+    pub security: Security,
 }
 
 impl Local {
@@ -126,4 +135,5 @@ pub struct Negotiated {
     pub remote_rtcp: SocketAddr,
     pub rtcp_mux: bool,
     pub direction: Direction,
+    pub security: MediaSecurity,
 }

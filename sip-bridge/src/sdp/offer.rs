@@ -1,6 +1,7 @@
 //! Our offer, and the lines an offer and an answer have in common (RFC 3264 5).
 //! Not here: answering (`answer`).
 
+use super::security::{offer_lines, offered_transport};
 use super::select::direction_line;
 use super::{Codec, Direction, Local, PTIME_MS, TELEPHONE_EVENT};
 use std::fmt::Write as _;
@@ -9,11 +10,12 @@ use std::net::IpAddr;
 /// Our offer: PCMU, PCMA, telephone-event, both ways.
 pub fn offer(local: &Local) -> String {
     let mut text = session_lines(local, "0 0");
-    let _ = write!(text, "m=audio {} RTP/AVP 0 8 {TELEPHONE_EVENT}\r\n", local.port);
+    let _ = write!(text, "m=audio {} {} 0 8 {TELEPHONE_EVENT}\r\n", local.port, offered_transport(&local.security));
     for codec in Codec::ALL {
         text.push_str(&codec_line(codec, codec.static_payload_type()));
     }
     text.push_str(&telephone_event_lines(TELEPHONE_EVENT));
+    text.push_str(&offer_lines(local));
     text.push_str(&audio_lines(local.rtcp_mux, Direction::SendRecv));
     text
 }

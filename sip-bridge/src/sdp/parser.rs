@@ -1,6 +1,7 @@
 //! Reading a session description (RFC 8866 5): tolerant of what real devices write, strict about what is used.
 //! Not here: choosing from it (`select`).
 
+use super::fingerprint::Setup;
 use super::{Direction, SdpError};
 use std::net::IpAddr;
 
@@ -9,6 +10,8 @@ const MAX_BYTES: usize = 16 * 1024;
 const MAX_LINES: usize = 512;
 const MAX_MEDIA: usize = 16;
 const MAX_FORMATS: usize = 64;
+/// Lines of a=crypto and of a=fingerprint that are looked at.
+const MAX_KEYS: usize = 16;
 /// Characters of a faulty line that an error repeats.
 const QUOTED_CHARS: usize = 60;
 
@@ -34,6 +37,11 @@ pub(super) struct Media {
     pub ptime_ms: Option<u32>,
     pub rtcp: Option<Rtcp>,
     pub rtcp_mux: bool,
+    /// Values of a=crypto (RFC 4568).
+    pub crypto: Vec<String>,
+    /// Values of a=fingerprint (RFC 8122).
+    pub fingerprints: Vec<String>,
+    pub setup: Option<Setup>,
 }
 
 /// Where c= or a=rtcp points.
@@ -69,6 +77,9 @@ struct Scope {
     rtcp: Option<Rtcp>,
     rtcp_mux: bool,
     rtpmaps: Vec<RtpMap>,
+    crypto: Vec<String>,
+    fingerprints: Vec<String>,
+    setup: Option<Setup>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Description, SdpError> {
@@ -131,6 +142,9 @@ fn combine(media: Media, own: Scope, session: &Scope) -> Media {
         rtcp: own.rtcp,
         rtcp_mux: own.rtcp_mux || session.rtcp_mux,
         rtpmaps: own.rtpmaps,
+        crypto: own.crypto,
+        fingerprints: if own.fingerprints.is_empty() { session.fingerprints.clone() } else { own.fingerprints },
+        setup: own.setup.or(session.setup),
         ..media
     }
 }
@@ -157,6 +171,9 @@ fn media_line(value: &str) -> Result<Media, &'static str> {
         ptime_ms: None,
         rtcp: None,
         rtcp_mux: false,
+        crypto: Vec::new(),
+        fingerprints: Vec::new(),
+        setup: None,
     })
 }
 
@@ -192,6 +209,9 @@ fn attribute(value: &str, scope: &mut Scope) -> Result<(), &'static str> {
         "recvonly" => scope.direction = Some(Direction::RecvOnly),
         "inactive" => scope.direction = Some(Direction::Inactive),
         "rtcp-mux" => scope.rtcp_mux = true,
+        "crypto" if scope.crypto.len() < MAX_KEYS => scope.crypto.push(value.to_owned()),
+        "fingerprint" if scope.fingerprints.len() < MAX_KEYS => scope.fingerprints.push(value.to_owned()),
+        "setup" => scope.setup = Setup::parse(value),
         // A packet length nobody can send is as good as none.
         "ptime" => scope.ptime_ms = value.split('.').next().and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0),
         "rtcp" => scope.rtcp = Some(rtcp(value).ok_or("not an RTCP port")?),

@@ -2,7 +2,7 @@
 //! Not here: the text of either side's description.
 
 use super::parser::{Address, Description, Media};
-use super::{Codec, Direction, Local, Negotiated, PTIME_MS, SdpError};
+use super::{Codec, Direction, Local, Negotiated, PTIME_MS, SdpError, security};
 use std::net::{IpAddr, SocketAddr};
 
 /// Longest packet length taken at its word, ms.
@@ -11,32 +11,44 @@ const MAX_PTIME_MS: u32 = 200;
 /// Names in an error message; more are left out.
 const LISTED: usize = 12;
 
-/// The first audio section we can speak, by its place among all sections.
-pub(super) fn choose(description: &Description, local: &Local) -> Result<(usize, Negotiated), SdpError> {
+/// Which side of the offer we are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// We choose, and take the numbers of the offer.
+    Answerer,
+    /// The other side has chosen, and may use numbers of its own.
+    Offerer,
+}
+
+/// The first audio section we can speak, an encrypted one before others, by its place among all sections.
+pub(super) fn choose(description: &Description, local: &Local, side: Side) -> Result<(usize, Negotiated), SdpError> {
     let mut first_refusal = None;
+    let mut in_the_clear = None;
     for (place, media) in description.media.iter().enumerate() {
         if media.kind != "audio" || media.port == 0 {
             continue;
         }
-        match negotiate(media, local) {
-            Ok(negotiated) => return Ok((place, negotiated)),
+        match negotiate(media, local, side) {
+            Ok(negotiated) if negotiated.security.is_encrypted() => return Ok((place, negotiated)),
+            Ok(negotiated) => {
+                in_the_clear.get_or_insert((place, negotiated));
+            }
             Err(error) => {
                 first_refusal.get_or_insert(error);
             }
         }
     }
-    Err(first_refusal.unwrap_or_else(|| SdpError::NoAudio {
+    let nothing_fits = || SdpError::NoAudio {
         offered: match description.media.as_slice() {
             [] => "nothing".to_owned(),
             media => list(media.iter().map(|m| format!("{}{}", m.kind, if m.port == 0 { " (disabled)" } else { "" }))),
         },
-    }))
+    };
+    in_the_clear.ok_or_else(|| first_refusal.unwrap_or_else(nothing_fits))
 }
 
-fn negotiate(media: &Media, local: &Local) -> Result<Negotiated, SdpError> {
-    if !["RTP/AVP", "RTP/AVPF"].iter().any(|known| media.proto.eq_ignore_ascii_case(known)) {
-        return Err(SdpError::Transport(media.proto.clone()));
-    }
+fn negotiate(media: &Media, local: &Local, side: Side) -> Result<Negotiated, SdpError> {
+    let security = security::negotiate(media, local, side)?;
     let payload_types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
     let (payload_type, codec) = payload_types
         .clone()
@@ -70,6 +82,7 @@ fn negotiate(media: &Media, local: &Local) -> Result<Negotiated, SdpError> {
         remote_rtcp,
         rtcp_mux,
         direction,
+        security,
     })
 }
 

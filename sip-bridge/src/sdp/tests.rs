@@ -8,7 +8,14 @@ use proptest::prelude::*;
 const V4: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.5\r\ns=-\r\nc=IN IP4 192.0.2.5\r\nt=0 0\r\n";
 
 fn local() -> Local {
-    Local { addr: "192.0.2.1".parse().expect("an address"), port: 20000, rtcp_mux: true, session_id: 42, version: 3 }
+    Local {
+        addr: "192.0.2.1".parse().expect("an address"),
+        port: 20000,
+        rtcp_mux: true,
+        session_id: 42,
+        version: 3,
+        security: Security::default(),
+    }
 }
 
 fn take(offer: &str) -> (Negotiated, String) {
@@ -37,6 +44,7 @@ fn an_ordinary_offer_is_answered_with_its_first_codec_of_ours() {
             remote_rtcp: "192.0.2.5:4001".parse().expect("an address"),
             rtcp_mux: false,
             direction: Direction::SendRecv,
+            security: MediaSecurity::Plain,
         }
     );
     assert_eq!(

@@ -28,7 +28,14 @@ pub async fn endpoint() -> Endpoint {
 }
 
 pub fn local(port: u16) -> Local {
-    Local { addr: Ipv4Addr::LOCALHOST.into(), port, rtcp_mux: true, session_id: 7, version: 1 }
+    Local {
+        addr: Ipv4Addr::LOCALHOST.into(),
+        port,
+        rtcp_mux: true,
+        session_id: 7,
+        version: 1,
+        security: sdp::Security::default(),
+    }
 }
 
 pub fn offer() -> String {

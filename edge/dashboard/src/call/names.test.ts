@@ -14,7 +14,7 @@ test("a call that has not told its start has no length yet", () => {
 
 test("only ends nobody wanted are failures", () => {
   const failures = (Object.keys(CAUSES) as (keyof typeof CAUSES)[]).filter(isFailure);
-  expect(failures).toEqual(["rtp_timeout", "no_rtp", "speech_failed", "signalling_failed", "node_crashed"]);
+  expect(failures).toEqual(["rtp_timeout", "no_rtp", "dtls_failed", "speech_failed", "signalling_failed", "node_crashed"]);
 });
 
 test("a mean opinion score is good from 4 on, poor below 3.1", () => {

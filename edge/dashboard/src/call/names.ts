@@ -11,8 +11,17 @@ export const CAUSES: Record<EndCause, string> = {
   rtp_timeout: "No audio arrived any more",
   no_rtp: "No audio ever arrived",
   hold_timeout: "On hold for too long",
+  dtls_failed: "No keys for the audio could be agreed on",
   node_stopped: "The node was stopped",
   ended_by_edge: "Hung up from here",
+  ended_by_api: "Hung up by the node's API",
+  peer_hung_up: "The other party hung up",
+  transferred: "Transferred",
+  busy: "Busy",
+  no_answer: "Nobody answered",
+  rejected: "The call was refused",
+  unreachable: "The number cannot be reached",
+  cancelled: "Given up before it was answered",
   speech_failed: "Speech services failed",
   signalling_failed: "Signalling failed",
   node_crashed: "The node crashed",
@@ -20,7 +29,7 @@ export const CAUSES: Record<EndCause, string> = {
 
 /** Ends nobody wanted. */
 export function isFailure(cause: EndCause): boolean {
-  return ["rtp_timeout", "no_rtp", "speech_failed", "signalling_failed", "node_crashed"].includes(cause);
+  return ["rtp_timeout", "no_rtp", "dtls_failed", "speech_failed", "signalling_failed", "node_crashed"].includes(cause);
 }
 
 export const ACTIVITIES: Record<Activity, string> = {

@@ -110,12 +110,45 @@ export function converse(events: readonly CallEvent[]): Conversation {
         lines.push({ key: `${seq}`, at_ms, kind: "ended", cause: event.cause, duration_ms: event.duration_ms });
         activity = "ended";
         break;
+      case "ringing":
+      case "answered":
+      case "bridged":
+      case "unbridged":
+      case "transfer_started":
+      case "transfer_failed":
+      case "instructions_added":
+        lines.push({ key: `${seq}`, at_ms, kind: "note", tone: event.type === "transfer_failed" ? "warning" : "plain", text: note(event) });
+        break;
       case "ssrc_changed":
       case "recording_ready":
         break;
     }
   }
   return { lines, turns, activity, on_hold };
+}
+
+type NoteEvent = Extract<
+  CallEvent,
+  { type: "ringing" | "answered" | "bridged" | "unbridged" | "transfer_started" | "transfer_failed" | "instructions_added" }
+>;
+
+function note(event: NoteEvent): string {
+  switch (event.type) {
+    case "ringing":
+      return "Ringing";
+    case "answered":
+      return "Answered";
+    case "bridged":
+      return "Connected with another party";
+    case "unbridged":
+      return "The other party is gone";
+    case "transfer_started":
+      return `Transfer to ${event.to}`;
+    case "transfer_failed":
+      return `Transfer to ${event.to} failed: ${event.sip.code} ${event.sip.reason}`;
+    case "instructions_added":
+      return `The agent was told: ${event.text}`;
+  }
 }
 
 function callerLine(turn: number, at_ms: number, text: string): Line {

@@ -22,6 +22,8 @@ export const MediaQuality = v.object({
   packets_sent: whole,
   packets_lost: whole,
   packets_ignored: whole,
+  /** SRTP that could not be authenticated. */
+  packets_unauthentic: v.optional(whole, 0),
   jitter_ms: v.number(),
   concealed_ms: whole,
   /** Mean opinion score estimate, 1.0 to 4.5. */
@@ -39,13 +41,27 @@ export const EndCause = v.picklist([
   "rtp_timeout",
   "no_rtp",
   "hold_timeout",
+  "dtls_failed",
   "node_stopped",
   "ended_by_edge",
+  "ended_by_api",
+  "peer_hung_up",
+  "transferred",
+  "busy",
+  "no_answer",
+  "rejected",
+  "unreachable",
+  "cancelled",
   "speech_failed",
   "signalling_failed",
   "node_crashed",
 ]);
 export type EndCause = v.InferOutput<typeof EndCause>;
+
+/** A final SIP answer that says no. */
+const SipStatus = v.object({ code: whole, reason: v.string() });
+
+const TransferMode = v.picklist(["blind", "attended", "bridge"]);
 
 const fact = {
   v: whole,
@@ -102,6 +118,13 @@ export const CallEvent = v.variant("type", [
   v.object({ ...fact, type: v.literal("ssrc_changed"), ssrc: whole }),
   v.object({ ...fact, type: v.literal("media_problem"), problem: v.string(), detail: v.string() }),
   v.object({ ...fact, type: v.literal("media_changed"), codec: v.string(), on_hold: v.boolean() }),
+  v.object({ ...fact, type: v.literal("ringing"), code: whole }),
+  v.object({ ...fact, type: v.literal("answered") }),
+  v.object({ ...fact, type: v.literal("bridged"), with: v.string() }),
+  v.object({ ...fact, type: v.literal("unbridged"), with: v.string() }),
+  v.object({ ...fact, type: v.literal("transfer_started"), to: v.string(), mode: TransferMode }),
+  v.object({ ...fact, type: v.literal("transfer_failed"), to: v.string(), mode: TransferMode, sip: SipStatus }),
+  v.object({ ...fact, type: v.literal("instructions_added"), text: v.string() }),
   v.object({ ...fact, type: v.literal("recording_ready"), path: v.string(), duration_ms: whole, bytes: whole }),
   v.object({
     ...fact,
@@ -110,6 +133,7 @@ export const CallEvent = v.variant("type", [
     duration_ms: whole,
     turns: whole,
     quality: MediaQuality,
+    sip: v.optional(SipStatus),
   }),
 ]);
 export type CallEvent = v.InferOutput<typeof CallEvent>;

@@ -49,7 +49,10 @@ fn a_call_is_summed_up_from_its_events() {
         event(2, turn(0, 900)),
         event(3, turn(1, 700)),
         event(4, turn(2, 800)),
-        event(5, EventKind::CallEnded { cause: EndCause::CallerHungUp, duration_ms: 4_321, turns: 3, quality }),
+        event(
+            5,
+            EventKind::CallEnded { cause: EndCause::CallerHungUp, duration_ms: 4_321, turns: 3, quality, sip: None },
+        ),
         event(6, EventKind::RecordingReady { path: "p".into(), duration_ms: 4_321, bytes: 9 }),
     ]);
     let summary = &state.summary;

@@ -4,6 +4,7 @@
 mod agent;
 mod caller;
 mod clockwork;
+mod orders;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Conversation {
     utterances: UtteranceId,
     /// The fixed text being said, if the current utterance is not an answer.
     prompt: Option<String>,
+    /// The utterance that was ordered from outside.
+    ordered: Option<UtteranceId>,
     /// When the utterance at hand was begun, or last made a sound.
     last_sound: Moment,
     /// Since when nobody has spoken.
@@ -89,6 +92,7 @@ impl Conversation {
             barged_in: false,
             utterances: 0,
             prompt: None,
+            ordered: None,
             last_sound: started,
             quiet_since: started,
             silence_prompts_used: 0,
@@ -162,10 +166,7 @@ impl Conversation {
 
     /// The call is over, whoever ended it: what was being said counts as far as it was heard.
     pub fn end(&mut self, now: Moment, out: &mut Outbox) {
-        if self.turn.is_some() || self.speaker.is_busy() {
-            out.speech(SpeechCommand::Cancel);
-        }
-        self.interrupt(now, out);
+        self.be_quiet(now, out);
     }
 
     /// Starts saying a fixed text in place of whatever was to be said.
@@ -214,6 +215,9 @@ impl Conversation {
 
     fn utterance_over(&mut self, now: Moment, heard: Heard, interrupted: bool, out: &mut Outbox) {
         self.quiet_since = now;
+        if self.ordered.take_if(|ordered| *ordered == heard.utterance).is_some() {
+            out.said();
+        }
         if self.prompt.take().is_some() {
             self.history.agent_was_heard(&heard.heard_text);
         } else if let Some(turn) = self.turn.take() {

@@ -11,13 +11,13 @@ use crate::audio::FRAME_SAMPLES;
 use crate::call::media::{MAX_PAYLOAD_BYTES, MediaSession};
 use crate::clock::Moment;
 use crate::rtp::rtcp::{Report, ReportBlock, SenderInfo};
-use crate::rtp::{HEADER_BYTES, write_header};
+use crate::rtp::{HEADER_BYTES, srtp, write_header};
 
 /// Seconds from the NTP era (1900) to the Unix epoch.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
-/// Room for the longest packet we send.
-pub const MAX_PACKET_BYTES: usize = HEADER_BYTES + MAX_PAYLOAD_BYTES;
+/// Room for the longest packet we send, encrypted or not.
+pub const MAX_PACKET_BYTES: usize = HEADER_BYTES + MAX_PAYLOAD_BYTES + srtp::MAX_TRAILER_BYTES;
 
 /// Mean time between reports (RFC 3550 section 6.2).
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);

@@ -69,6 +69,20 @@ impl Worker {
                         let _ = reply.send(live.call.send_keys(&keys));
                     }
                 }
+                ShardCommand::Tell { key, command } => {
+                    if let Some(live) = self.calls.get_mut(key) {
+                        live.call.command(now, command);
+                        self.pump(key.index, now);
+                    }
+                }
+                ShardCommand::Bridge { ends, reply } => {
+                    let joined = self.bridge(now, ends);
+                    // Nobody waits for it any more: then it is not wanted either.
+                    if reply.send(joined).is_err() && joined {
+                        self.unbridge(now, ends[0].key);
+                    }
+                }
+                ShardCommand::Unbridge { key } => self.unbridge(now, key),
                 ShardCommand::End { key, cause } => self.end(now, key, cause),
                 ShardCommand::Stop => {
                     self.end_all(now);
@@ -96,7 +110,8 @@ impl Worker {
         let law = setup.media.law();
         let tape = recording.map(|id| Tape::new(id, law));
         let call = Call::new(now, setup);
-        self.calls.start(LiveCall { key, call, wire, slot, tape, notices, learned: None, ended: false });
+        let peer = None;
+        self.calls.start(LiveCall { key, call, wire, slot, tape, peer, notices, learned: None, ended: false });
         self.pump(key.index, now);
     }
 
@@ -134,6 +149,7 @@ impl Worker {
 
     pub(super) fn end(&mut self, now: Moment, key: CallKey, cause: EndCause) {
         self.release(key);
+        self.part(now, key);
         let Some(live) = self.calls.get_mut(key) else { return };
         live.ended = true;
         let (socket, mux) = (live.socket(), live.rtcp_mux());

@@ -46,6 +46,7 @@ impl Worker {
             }
             through = Some(socket);
             self.tick_packets(index, socket, now);
+            self.cross(index);
             self.report(index, socket, now);
             self.pump(index, now);
         }
@@ -60,6 +61,13 @@ impl Worker {
         }
         if sent.is_some_and(|s| self.batch.push(s.bytes, s.to)) {
             self.flush(socket, ChannelKind::Rtp);
+        }
+        while let Some(live) = self.calls.at_mut(index)
+            && let Some(handshake) = live.call.send_handshake(now, self.batch.next_packet())
+        {
+            if self.batch.push(handshake.bytes, handshake.to) {
+                self.flush(socket, ChannelKind::Rtp);
+            }
         }
     }
 
@@ -77,6 +85,7 @@ impl Worker {
             tape.take(live.call.last_frames(), &mut self.config.tap);
         }
         link.hand_over(&mut live.call);
+        self.cross(index);
         self.pump(index, now);
     }
 

@@ -47,6 +47,11 @@ impl Ear {
         }
     }
 
+    /// A datagram came that is not the other side's.
+    pub fn ignore(&mut self) {
+        self.ignored += 1;
+    }
+
     pub fn hear(&mut self, at: Moment, datagram: &[u8], route: &Route, mut tell: impl FnMut(Event)) {
         if is_rtcp(datagram) {
             self.rtcp += 1;

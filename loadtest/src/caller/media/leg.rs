@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use engine::call::SrtpKeys;
 use engine::clock::Moment;
+use engine::rtp::is_rtcp;
+use engine::rtp::srtp::{MAX_TRAILER_BYTES, ReceiveContext, SendContext};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::ear::Ear;
-use super::mouth::{Mouth, Spoke};
+use super::mouth::{MAX_PACKET_BYTES, Mouth, Spoke};
 use super::socket::{Buffer, RtpSocket};
 use super::time::KernelClock;
 use super::{Event, Route};
@@ -23,10 +26,18 @@ pub struct Leg {
     id: u64,
     socket: RtpSocket,
     route: Option<Route>,
+    srtp: Option<Box<Srtp>>,
     mouth: Mouth,
     ear: Ear,
     events: UnboundedSender<Event>,
     sending: SendCounts,
+}
+
+/// The leg's encryption.
+struct Srtp {
+    keys: SrtpKeys,
+    send: SendContext,
+    receive: ReceiveContext,
 }
 
 /// How well we kept our own time.
@@ -64,6 +75,7 @@ impl Leg {
         Self {
             id,
             route: None,
+            srtp: None,
             mouth: Mouth::new(seed),
             ear: Ear::new(keep_audio),
             socket,
@@ -76,8 +88,12 @@ impl Leg {
         self.id
     }
 
-    pub fn connect(&mut self, route: Route) {
+    /// Keys that did not change go on where they were.
+    pub fn connect(&mut self, route: Route, keys: Option<SrtpKeys>) {
         self.route = Some(route);
+        if self.srtp.as_ref().map(|srtp| &srtp.keys) != keys.as_ref() {
+            self.srtp = keys.map(|keys| Box::new(Srtp::new(keys)));
+        }
     }
 
     pub fn say(&mut self, utterance: Utterance) {
@@ -107,8 +123,12 @@ impl Leg {
         // An error is an ICMP message about an earlier send; what was lost shows in the counts.
         while let Ok(Some(datagram)) = self.socket.receive(buffer) {
             let at = datagram.stamp.map_or_else(|| clock.now(), |stamp| clock.at(stamp));
+            let Some(packet) = open(self.srtp.as_deref_mut(), datagram.bytes) else {
+                self.ear.ignore();
+                continue;
+            };
             let events = &self.events;
-            self.ear.hear(at, datagram.bytes, route, |event| {
+            self.ear.hear(at, packet, route, |event| {
                 // Nobody listens any more once the call is being closed.
                 let _ = events.send(event);
             });
@@ -118,8 +138,10 @@ impl Leg {
     fn send(&mut self, clock: &KernelClock, route: &Route, late: Duration) {
         self.sending.nominal += 1;
         let (packet, spoke) = self.mouth.next_packet(route);
+        let mut sealed = [0; MAX_PACKET_BYTES + MAX_TRAILER_BYTES];
+        let packet = seal(self.srtp.as_deref_mut(), packet, &mut sealed);
         let at = clock.now();
-        if late <= TOO_LATE && self.socket.send(packet, route.remote).is_ok() {
+        if late <= TOO_LATE && packet.is_some_and(|packet| self.socket.send(packet, route.remote).is_ok()) {
             self.sending.sent += 1;
             self.sending.lateness.record(late);
         }
@@ -134,6 +156,32 @@ impl Leg {
 
     pub fn into_report(self) -> LegReport {
         self.ear.into_report(self.sending)
+    }
+}
+
+/// The packet in a datagram; `None` if its keys do not fit.
+fn open<'a>(srtp: Option<&'a mut Srtp>, datagram: &'a [u8]) -> Option<&'a [u8]> {
+    match srtp {
+        None => Some(datagram),
+        Some(srtp) if is_rtcp(datagram) => srtp.receive.unprotect_rtcp(datagram).ok(),
+        Some(srtp) => srtp.receive.unprotect_rtp(datagram).ok(),
+    }
+}
+
+/// The datagram for a packet of ours.
+fn seal<'a>(srtp: Option<&mut Srtp>, packet: &'a [u8], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
+    let Some(srtp) = srtp else { return Some(packet) };
+    sealed.get_mut(..packet.len())?.copy_from_slice(packet);
+    let bytes = srtp.send.protect_rtp(sealed, packet.len()).ok()?;
+    sealed.get(..bytes)
+}
+
+// === impl Srtp ===
+
+impl Srtp {
+    fn new(keys: SrtpKeys) -> Self {
+        let (send, receive) = (SendContext::new(&keys.ours), ReceiveContext::new(&keys.theirs, keys.mki));
+        Self { keys, send, receive }
     }
 }
 

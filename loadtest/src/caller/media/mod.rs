@@ -15,6 +15,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use engine::audio::g711::Law;
+use engine::call::SrtpKeys;
 use engine::clock::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
@@ -95,9 +96,9 @@ impl LegHandle {
         self.local
     }
 
-    /// Starts sending, or changes where and what is sent.
-    pub fn connect(&self, route: Route) {
-        self.order(LegOrder::Connect(route));
+    /// Starts sending, or changes where and what is sent, encrypted if there are keys.
+    pub fn connect(&self, route: Route, keys: Option<SrtpKeys>) {
+        self.order(LegOrder::Connect(route, keys));
     }
 
     /// Says something, after what is being said already.

@@ -13,6 +13,9 @@ use engine::rtp::{HEADER_BYTES, write_header};
 use super::Route;
 use crate::voice::Utterance;
 
+/// The longest packet: 20 ms of G.711.
+pub const MAX_PACKET_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
+
 /// How long a key is held, ms.
 const KEY_MS: u32 = 160;
 
@@ -23,7 +26,7 @@ pub struct Mouth {
     timestamp: u32,
     current: Option<Now>,
     waiting: VecDeque<Next>,
-    packet: [u8; HEADER_BYTES + FRAME_SAMPLES],
+    packet: [u8; MAX_PACKET_BYTES],
     started: bool,
 }
 
@@ -59,7 +62,7 @@ impl Mouth {
             timestamp: mixed.rotate_left(7),
             current: None,
             waiting: VecDeque::new(),
-            packet: [0; HEADER_BYTES + FRAME_SAMPLES],
+            packet: [0; MAX_PACKET_BYTES],
             started: false,
         }
     }

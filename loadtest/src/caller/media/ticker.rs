@@ -4,6 +4,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use engine::call::SrtpKeys;
 use tokio::sync::oneshot;
 
 use super::Route;
@@ -21,7 +22,7 @@ pub enum Command {
 }
 
 pub enum LegOrder {
-    Connect(Route),
+    Connect(Route, Option<SrtpKeys>),
     Say(Utterance),
     Press(char),
     Raw(Vec<u8>),
@@ -76,7 +77,7 @@ fn apply(command: Command, slots: &mut [Vec<Leg>; SLOTS as usize]) {
     let Some(slot) = slots.get_mut((id % SLOTS) as usize) else { return };
     let Some(place) = slot.iter().position(|leg| leg.id() == id) else { return };
     match order {
-        LegOrder::Connect(route) => slot[place].connect(route),
+        LegOrder::Connect(route, keys) => slot[place].connect(route, keys),
         LegOrder::Say(utterance) => slot[place].say(utterance),
         LegOrder::Press(digit) => slot[place].press(digit),
         LegOrder::Raw(datagram) => slot[place].send_raw(&datagram),

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use edge_protocol::Direction;
 use edge_protocol::accounts::AgentSpec;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -123,6 +124,7 @@ fn acceptance(to: &str) -> Acceptance {
 
 fn to(number: &str) -> CallRequest {
     CallRequest {
+        direction: Direction::Inbound,
         call_id: "call".to_owned(),
         sip_call_id: "abc@example.com".to_owned(),
         from: "sip:caller@example.com".to_owned(),

@@ -11,14 +11,15 @@ use uuid::Uuid;
 use super::{Heard, Session, Unreachable};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
-use crate::call::{CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
+use crate::call::{CallCommand, CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
 use crate::control::{Admitted, CallRequest, Decision};
 use crate::node::lifetime::{Lifetime, told_to_stop};
+use crate::node::orders::{Order, OrderError, Wanted};
 use crate::node::unstarted::Unstarted;
 use crate::node::websocket::dialect::{Dialect, FromClient, Start, ToClient, Unusable};
 use crate::node::{Node, Status, recordings};
 use crate::recorder::archive;
-use crate::shard::{CallNotice, FramePort, FromCaller, NOTICES, ToCaller};
+use crate::shard::{CallKey, CallNotice, FramePort, FromCaller, NOTICES, ShardHandle, ToCaller};
 use crate::wall_clock::unix_ms;
 
 /// Longest `from` and `to`, bytes: a SIP URI that is longer is none.
@@ -60,7 +61,7 @@ impl<D: Dialect> Session<D> {
             return self.refuse("stopping", close_code::RESTART, "this node is stopping").await;
         };
         let cause = match self.tell(ToClient::Started { call_id: &call_id }).await {
-            Ok(()) => self.until_over(&mut port, &mut lines, &mut lifetime.told_to_end).await,
+            Ok(()) => self.until_over(&mut port, &mut lines, &mut lifetime, (&shard, key)).await,
             Err(Unreachable) => EndCause::CallerHungUp,
         };
         shard.end(key, cause).await;
@@ -103,6 +104,7 @@ impl<D: Dialect> Session<D> {
         }
         let request = CallRequest {
             call_id: call_id.clone(),
+            direction: Direction::Inbound,
             sip_call_id: String::new(),
             from: start.from.clone(),
             to: start.to.clone(),
@@ -124,7 +126,8 @@ impl<D: Dialect> Session<D> {
         &mut self,
         port: &mut FramePort,
         lines: &mut Receiver<CallNotice>,
-        told_to_end: &mut Receiver<EndCause>,
+        lifetime: &mut Lifetime,
+        (shard, key): (&ShardHandle, CallKey),
     ) -> EndCause {
         let mut stop = self.node.stop.subscribe();
         let mut framer = Framer::default();
@@ -162,6 +165,10 @@ impl<D: Dialect> Session<D> {
                     // The shard has let go of the call: it stops.
                     None => return EndCause::NodeStopped,
                 },
+                Some(order) = lifetime.orders.recv() => {
+                    carry_out(order, shard, key).await;
+                    Ok(())
+                }
                 Some(CallNotice::HangUp(cause)) = lines.recv() => {
                     // The last word may still be under way.
                     if let Some(next) = port.try_next() {
@@ -169,7 +176,7 @@ impl<D: Dialect> Session<D> {
                     }
                     return cause;
                 }
-                Some(cause) = told_to_end.recv() => return cause,
+                Some(cause) = lifetime.told_to_end.recv() => return cause,
                 () = told_to_stop(&mut stop) => return EndCause::NodeStopped,
             };
             if told.is_err() {
@@ -197,6 +204,23 @@ impl<D: Dialect> Session<D> {
         }
         Ok(())
     }
+}
+
+/// Does what was ordered, as far as a call without SIP can.
+async fn carry_out(order: Order, shard: &ShardHandle, key: CallKey) {
+    let outcome = match order.wanted {
+        Wanted::Say(text) => {
+            shard.tell(key, CallCommand::Say(text)).await;
+            Ok(())
+        }
+        Wanted::Instruct(text) => {
+            shard.tell(key, CallCommand::Instruct(text)).await;
+            Ok(())
+        }
+        _ => Err(OrderError::NotPossible("a call over a WebSocket cannot be held, given away or sent keys")),
+    };
+    // Whoever ordered it may be gone.
+    let _ = order.outcome.send(outcome);
 }
 
 // === impl Framer ===

@@ -1,0 +1,67 @@
+//! What encrypting and decrypting a 20 ms G.711 packet cost, and a DTLS handshake, both sides of it.
+//! The packet's way through a call is in `call`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use engine::clock::{Clock, Moment};
+use engine::rtp::dtls::{Fingerprint, Handshake, Identity, MAX_DATAGRAM_BYTES, Role, Terms};
+use engine::rtp::srtp::{MAX_TRAILER_BYTES, MasterKey, Profile, ReceiveContext, SendContext};
+use engine::rtp::write_header;
+
+const PACKET_BYTES: usize = 172;
+
+fn packets(c: &mut Criterion) {
+    for profile in [Profile::Aes128CmSha1_80, Profile::Aes128Gcm, Profile::Aes256Gcm] {
+        let Ok(key) = MasterKey::new(profile, &vec![7; profile.key_bytes() + profile.salt_bytes()]) else { continue };
+        let (mut sender, mut receiver) = (SendContext::new(&key), ReceiveContext::new(&key, None));
+        let mut sequence = 0_u16;
+        c.bench_function(&format!("srtp {profile:?}: protect and unprotect"), |b| {
+            b.iter(|| {
+                let mut packet = [0x55; PACKET_BYTES + MAX_TRAILER_BYTES];
+                if let Some(header) = packet.first_chunk_mut() {
+                    write_header(header, false, 0, sequence, u32::from(sequence) * 160, 7);
+                }
+                sequence = sequence.wrapping_add(1);
+                let bytes = sender.protect_rtp(&mut packet, PACKET_BYTES).unwrap_or_default();
+                black_box(receiver.unprotect_rtp(&packet[..bytes]).is_ok())
+            });
+        });
+    }
+}
+
+fn handshakes(c: &mut Criterion) {
+    let zero = Clock::start().zero();
+    let (Ok(here), Ok(there)) = (Identity::generate(zero), Identity::generate(zero)) else { return };
+    let (here, there) = (Arc::new(here), Arc::new(there));
+    let terms = |identity: &Arc<Identity>, role, other: &Identity| Terms {
+        identity: identity.clone(),
+        role,
+        fingerprint: Fingerprint(other.fingerprint().to_vec()),
+    };
+    let mut longest = Duration::ZERO;
+    c.bench_function("dtls: a whole handshake, both sides", |b| {
+        b.iter(|| {
+            let mut active = Handshake::new(terms(&here, Role::Active, &there), Moment::default());
+            let mut passive = Handshake::new(terms(&there, Role::Passive, &here), Moment::default());
+            let mut keys = 0;
+            while keys < 2 {
+                for (from, to) in [(0, 1), (1, 0)] {
+                    let sides = [&mut active, &mut passive];
+                    let mut datagram = [0; MAX_DATAGRAM_BYTES];
+                    while let Some(bytes) = sides[from].next_datagram(&mut datagram) {
+                        let began = std::time::Instant::now();
+                        keys += u32::from(sides[to].handle(Moment::default(), &datagram[..bytes]).is_some());
+                        longest = longest.max(began.elapsed());
+                    }
+                }
+            }
+        });
+    });
+    println!("dtls: the longest datagram took {longest:?}");
+}
+
+criterion_group!(benches, packets, handshakes);
+criterion_main!(benches);

@@ -1,0 +1,256 @@
+//! A call whose dialog stands, whoever made it: follows the dialog, the shard and what is ordered until one ends it.
+//! How it came to be is `answer`'s and `outbound`'s; the conversation is the call's own.
+
+use std::sync::Arc;
+
+use edge_protocol::EndCause;
+use sip_bridge::{Dialog, DialogEnd, DialogEvent, OfferReply, SipError, sdp};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{oneshot, watch};
+
+use super::Node;
+use super::answer::media_session;
+use super::info_key::key_in;
+use super::lifetime::{Lifetime, told_to_stop};
+use super::media_keys::{MediaKeys, role_of};
+use super::orders::{CallState, Order, OrderError, Wanted};
+use super::referral::follow;
+use super::transfer::{Transfer, Transferred};
+use crate::call::{AgentSettings, CallCommand, MediaSession};
+use crate::shard::{CallKey, CallNotice, ShardHandle};
+
+/// Answers to offers of ours that may wait.
+const OFFERS: usize = 2;
+
+/// A call's place on its shard and what was agreed for it.
+pub struct CallMedia {
+    pub shard: ShardHandle,
+    pub key: CallKey,
+    pub keys: Arc<MediaKeys>,
+    pub local: sdp::Local,
+    /// What offer and answer agree on; `None` until there are both.
+    pub agreed: Option<sdp::Negotiated>,
+}
+
+/// An answered call.
+pub struct SipCall {
+    pub node: Arc<Node>,
+    pub call_id: String,
+    pub agent: Arc<AgentSettings>,
+    pub dialog: Dialog,
+    pub media: CallMedia,
+    /// Counts what the agent was ordered to say and has said.
+    pub said: watch::Sender<u32>,
+}
+
+/// What came of an offer of ours, and who waits for it.
+struct Offered {
+    answer: Result<String, SipError>,
+    outcome: oneshot::Sender<Result<(), OrderError>>,
+}
+
+// === impl CallMedia ===
+
+impl CallMedia {
+    /// The session the other side's answer to our offer makes; `None` if it cannot be used.
+    pub fn take_answer(&mut self, answer: &str) -> Option<MediaSession> {
+        let agreed = sdp::accept_answer(answer, &self.local)
+            .inspect_err(|error| tracing::warn!(%error, "the answer to our offer cannot be used"))
+            .ok()?;
+        self.agree(agreed)
+    }
+
+    /// The session that is agreed on from now on.
+    pub fn agree(&mut self, agreed: sdp::Negotiated) -> Option<MediaSession> {
+        let session = media_session(&self.keys, &agreed)?;
+        self.local.security.role = role_of(&agreed);
+        self.agreed = Some(agreed);
+        Some(session)
+    }
+
+    /// Our answer to a new offer of the other side's, and what it agrees on.
+    fn answer(&mut self, offer: &str) -> Result<(sdp::Negotiated, String), sdp::SdpError> {
+        let (agreed, body) = sdp::answer(offer, &self.local)?;
+        match MediaKeys::renew(&mut self.local.security, self.agreed.as_ref(), &agreed) {
+            true => sdp::answer(offer, &self.local),
+            false => Ok((agreed, body)),
+        }
+    }
+}
+
+// === impl SipCall ===
+
+impl SipCall {
+    /// Passes on what either side does until one ends the call.
+    pub async fn until_over(&mut self, lifetime: &mut Lifetime, lines: &mut Receiver<CallNotice>) -> EndCause {
+        let mut stop = self.node.stop.subscribe();
+        let mut our_cause = None;
+        let mut transfer = None;
+        let (offered, mut answers) = channel(OFFERS);
+        loop {
+            let cause = tokio::select! {
+                event = self.dialog.next_event() => match event {
+                    Some(DialogEvent::Ended { cause }) => return our_cause.unwrap_or(cause_of(&cause)),
+                    None => return our_cause.unwrap_or(EndCause::SignallingFailed),
+                    Some(event) => {
+                        self.on_dialog(event).await;
+                        continue;
+                    }
+                },
+                Some(notice) = lines.recv() => match notice {
+                    CallNotice::HangUp(cause) => cause,
+                    CallNotice::Said => {
+                        self.said.send_modify(|said| *said += 1);
+                        continue;
+                    }
+                    CallNotice::Gone { .. } => continue,
+                },
+                Some(order) = lifetime.orders.recv() => {
+                    self.carry_out(order, &mut transfer, &offered).await;
+                    continue;
+                }
+                Some(answered) = answers.recv() => {
+                    self.on_answer(answered).await;
+                    continue;
+                }
+                Some(cause) = lifetime.told_to_end.recv() => cause,
+                () = told_to_stop(&mut stop), if our_cause.is_none() => EndCause::NodeStopped,
+            };
+            if our_cause.is_none() {
+                our_cause = Some(cause);
+                self.bye(cause);
+            }
+        }
+    }
+
+    async fn on_dialog(&mut self, event: DialogEvent) {
+        match event {
+            DialogEvent::Reoffer { offer, reply } => self.reoffered(offer, reply).await,
+            DialogEvent::Confirmed { answer: Some(answer) } => {
+                if let Some(session) = self.media.take_answer(&answer) {
+                    self.media.shard.change(self.media.key, session).await;
+                }
+            }
+            DialogEvent::Refer { refer_to, reply, .. } => {
+                tokio::spawn(follow(self.node.clone(), self.agent.clone(), refer_to, reply));
+            }
+            DialogEvent::Info { content_type, body } => {
+                if let Some(digit) = key_in(&content_type, &body) {
+                    self.media.shard.key_pressed(self.media.key, digit).await;
+                }
+            }
+            DialogEvent::Confirmed { answer: None } | DialogEvent::Ended { .. } => {}
+        }
+    }
+
+    /// Does what was ordered, or begins to: a transfer goes on beside the call.
+    async fn carry_out(&mut self, order: Order, transfer: &mut Option<Transfer>, offered: &Sender<Offered>) {
+        let (shard, key) = (&self.media.shard, self.media.key);
+        let outcome = match order.wanted {
+            Wanted::Say(text) => {
+                shard.tell(key, CallCommand::Say(text)).await;
+                Ok(())
+            }
+            Wanted::Instruct(text) => {
+                shard.tell(key, CallCommand::Instruct(text)).await;
+                Ok(())
+            }
+            Wanted::Press(keys) => shard.send_keys(key, keys).await.map_err(|e| OrderError::BadValue(e.to_string())),
+            Wanted::Unbridge => {
+                shard.unbridge(key).await;
+                Ok(())
+            }
+            // Done when the other side has answered.
+            Wanted::Hold => return self.offer(true, order.outcome, offered.clone()),
+            Wanted::Resume => return self.offer(false, order.outcome, offered.clone()),
+            Wanted::Transfer(_) if transfer.as_ref().is_some_and(Transfer::is_under_way) => {
+                Err(OrderError::WrongState(CallState::Transferring))
+            }
+            Wanted::Transfer(wanted) => {
+                *transfer = Some(Transfer::begin(self.transferred(), wanted));
+                Ok(())
+            }
+        };
+        // Whoever ordered it may be gone.
+        let _ = order.outcome.send(outcome);
+    }
+
+    /// Offers to hold the call, or to take it up again, and goes on meanwhile.
+    fn offer(&mut self, hold: bool, outcome: oneshot::Sender<Result<(), OrderError>>, offered: Sender<Offered>) {
+        self.media.local.bump_version();
+        let offer = sdp::offer(&self.media.local);
+        let offer = if hold { sdp::on_hold(&offer) } else { offer };
+        let dialog = self.dialog.handle();
+        tokio::spawn(async move {
+            let answer = dialog.reinvite(offer).await;
+            // A call that is over answers nobody.
+            let _ = offered.send(Offered { answer, outcome }).await;
+        });
+    }
+
+    async fn on_answer(&mut self, Offered { answer, outcome }: Offered) {
+        let session = answer.map(|answer| self.media.take_answer(&answer));
+        let done = match session {
+            Ok(Some(session)) => {
+                self.media.shard.change(self.media.key, session).await;
+                Ok(())
+            }
+            Ok(None) => Err(OrderError::NotPossible("the other side's answer cannot be used")),
+            Err(error) => {
+                tracing::info!(call_id = self.call_id, %error, "an offer of ours came to nothing");
+                Err(OrderError::NotPossible("the other side does not agree to it"))
+            }
+        };
+        let _ = outcome.send(done);
+    }
+
+    fn transferred(&self) -> Transferred {
+        Transferred {
+            node: self.node.clone(),
+            call_id: self.call_id.clone(),
+            shard: self.media.shard.clone(),
+            key: self.media.key,
+            dialog: self.dialog.handle(),
+            agent: self.agent.clone(),
+            said: self.said.subscribe(),
+        }
+    }
+
+    /// Sends BYE. Whether it is answered is not waited for: the dialog says at once that it is over.
+    fn bye(&self, cause: EndCause) {
+        let reason = serde_json::to_value(cause).ok().and_then(|v| v.as_str().map(str::to_owned));
+        let dialog = self.dialog.handle();
+        tokio::spawn(async move {
+            if let Err(error) = dialog.bye(reason.as_deref()).await {
+                tracing::debug!(%error, "BYE was not answered");
+            }
+        });
+    }
+
+    /// A re-INVITE or UPDATE: the media changes if we can speak what it offers, and stays as it is if not.
+    async fn reoffered(&mut self, offer: Option<String>, reply: OfferReply) {
+        self.media.local.bump_version();
+        let Some(offer) = offer else {
+            return reply.accept(sdp::offer(&self.media.local)).await;
+        };
+        match self.media.answer(&offer) {
+            Ok((agreed, body)) => {
+                reply.accept(body).await;
+                if self.media.agreed.as_ref() != Some(&agreed)
+                    && let Some(session) = self.media.agree(agreed)
+                {
+                    self.media.shard.change(self.media.key, session).await;
+                }
+            }
+            Err(error) => reply.reject(error.into()).await,
+        }
+    }
+}
+
+fn cause_of(end: &DialogEnd) -> EndCause {
+    match end {
+        DialogEnd::RemoteBye => EndCause::CallerHungUp,
+        DialogEnd::LocalBye => EndCause::AgentHungUp,
+        DialogEnd::AckTimeout | DialogEnd::SessionExpired | DialogEnd::Failed(_) => EndCause::SignallingFailed,
+    }
+}
