@@ -11,6 +11,7 @@ mod edge_deaths;
 mod edge_session;
 mod encrypted;
 mod faults;
+mod flows;
 mod heard;
 mod made_calls;
 mod malformed;
