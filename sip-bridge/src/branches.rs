@@ -9,6 +9,9 @@ use rsipstack::sip::{Method, Response};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// A call that forks into more is acknowledged in these only.
+const MAX_BRANCHES: usize = 16;
+
 /// One side that may answer.
 struct Branch {
     core: Arc<DialogCore>,
@@ -44,6 +47,7 @@ impl Branches {
     pub fn take(&mut self, rseq: u32, invite_cseq: u32, answer: Option<&str>, made: Option<Made>) -> bool {
         // Without a tag there is no dialog to acknowledge it in.
         let Some((core, events)) = made.filter(|(core, _)| !core.id.remote_tag.is_empty()) else { return false };
+        let full = self.open.len() >= MAX_BRANCHES;
         let known = self.open.iter_mut().find(|branch| branch.core.id == core.id);
         let branch = match known {
             Some(branch) if branch.rseq.checked_add(1) != Some(rseq) => return false,
@@ -51,6 +55,7 @@ impl Branches {
                 branch.rseq = rseq;
                 branch
             }
+            None if full => return false,
             None => {
                 self.agent.dialogs.insert(core.clone());
                 self.open.push(Branch { core, events: Some(events), rseq, answer: None });

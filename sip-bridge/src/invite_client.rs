@@ -23,6 +23,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 
+/// How often a call asks for a longer session: once for every proxy on a long way.
+const MAX_LENGTHENED: u8 = 4;
+
 /// Asks the task to give up.
 pub(crate) struct Wish(Arc<Wanted>);
 
@@ -59,8 +62,9 @@ pub(crate) struct InviteClient {
     info: CallInfo,
     means: Means,
     attempts: Attempts,
-    /// The longest Min-SE a 422 named, seconds.
+    /// The longest Min-SE a 422 named, seconds, and how many 422s were heeded.
     least_session: u32,
+    lengthened: u8,
     branches: Branches,
     setup: Option<Setup>,
     progress: Option<mpsc::UnboundedSender<Progress>>,
@@ -99,6 +103,7 @@ impl InviteClient {
             means,
             attempts: Attempts::default(),
             least_session: 0,
+            lengthened: 0,
             setup: Some(setup),
             progress: Some(progress),
             wanted: wanted.clone(),
@@ -224,9 +229,12 @@ impl InviteClient {
             422 => min_se_of(&response.headers).unwrap_or_default(),
             _ => 0,
         };
-        let longer = least > self.least_session;
-        self.least_session = self.least_session.max(least);
-        longer
+        if least <= self.least_session || self.lengthened >= MAX_LENGTHENED {
+            return false;
+        }
+        self.least_session = least;
+        self.lengthened += 1;
+        true
     }
 
     fn dialog_of(&self, response: &Response) -> Option<Made> {

@@ -12,6 +12,7 @@ mod edge_session;
 mod encrypted;
 mod faults;
 mod flood;
+mod flows;
 mod heard;
 mod made_calls;
 mod malformed;

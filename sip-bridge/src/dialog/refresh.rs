@@ -94,7 +94,8 @@ async fn keep(agent: &Arc<Agent>, core: &Arc<DialogCore>, agreed: Agreed) {
     let mut wait = agreed.refresh_after();
     loop {
         tokio::time::sleep(wait).await;
-        if let Err(error) = refresh(agent, core).await {
+        // Boxed: it is large, and most of the time it is not there.
+        if let Err(error) = Box::pin(refresh(agent, core)).await {
             tracing::debug!(call = %core.id.call_id, %error, "the session could not be refreshed");
         }
         wait = (wait / 4).max(LEAST_WAIT);

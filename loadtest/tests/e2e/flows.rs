@@ -1,0 +1,69 @@
+//! SIPp in scenarios of ours (`flows/*.xml`), one for each flow within a call that carriers use.
+//! Not here: the same flows message by message, which `sip-bridge/tests/sip` has.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use sip_bridge::sdp::{self, Local};
+use sip_bridge::{Endpoint, EndpointConfig, IncomingCall};
+
+use crate::sipp::{Tally, calls};
+use crate::stack::Stack;
+
+/// What a node answers by itself.
+const OF_A_NODE: &[&str] = &["hold", "update", "codec", "prack", "session_timer", "late_offer", "info"];
+/// Calls of each scenario, all at once.
+const CALLS: u32 = 4;
+
+fn scenario(name: &str) -> String {
+    format!("{}/tests/e2e/flows/{name}.xml", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[tokio::test]
+async fn a_node_behind_kamailio_answers_every_flow_within_a_call() {
+    let stack = Stack::start(1).await.expect("Kamailio and a node");
+    for name in OF_A_NODE {
+        let tally = run(name, stack.dir.path(), stack.port).await;
+        assert_eq!((tally.successful, tally.failed), (u64::from(CALLS), 0), "{name}: {}", tally.errors);
+    }
+    stack.nodes[0].until_idle(Duration::from_secs(5)).await.expect("all calls are over");
+}
+
+#[tokio::test]
+async fn a_ringing_call_is_given_up_and_early_media_is_acknowledged() {
+    for (name, media) in [("cancel", false), ("early_media", true)] {
+        let config = EndpointConfig::new((Ipv4Addr::LOCALHOST, 0).into());
+        let mut endpoint = Endpoint::bind(config).await.expect("a free port");
+        let handle = endpoint.handle();
+        let answering = tokio::spawn(async move {
+            while let Some(call) = endpoint.next_call().await {
+                tokio::spawn(if media { Box::pin(early(call)) as Answer } else { Box::pin(ring(call)) });
+            }
+        });
+        let dir = tempfile::tempdir().expect("a directory");
+        let tally = run(name, dir.path(), handle.local_addr().port()).await;
+        assert_eq!((tally.successful, tally.failed), (u64::from(CALLS), 0), "{name}: {}", tally.errors);
+        assert_eq!(handle.open_dialogs(), 0, "{name}");
+        answering.abort();
+    }
+}
+
+async fn run(name: &str, dir: &Path, port: u16) -> Tally {
+    calls(name, dir, &["-sf", &scenario(name)], port, CALLS, CALLS).await.expect("SIPp")
+}
+
+type Answer = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn ring(call: IncomingCall) {
+    call.ring().await.expect("ringing");
+    call.cancelled().await;
+}
+
+async fn early(call: IncomingCall) {
+    let local = Local { addr: Ipv4Addr::LOCALHOST.into(), port: 20000, rtcp_mux: true, session_id: 1, version: 1 };
+    let (_, answer) = sdp::answer(call.offer.as_deref().expect("an offer"), &local).expect("G.711");
+    call.progress(answer.clone()).await.expect("early media");
+    let mut dialog = call.accept(answer).await.expect("acknowledged, then answered");
+    while dialog.next_event().await.is_some() {}
+}
