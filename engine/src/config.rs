@@ -264,7 +264,7 @@ impl Config {
         }
     }
 
-    fn check(self) -> Result<Self, ConfigError> {
+    pub(crate) fn check(self) -> Result<Self, ConfigError> {
         let shards = self.shard_count();
         if self.ports_of(0, shards).is_empty() || self.ports_of(0, shards).len() < 2 {
             return Err(ConfigError::TooFewPorts { ports: self.rtp_ports.0, shards });

@@ -10,6 +10,8 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod dir_lock;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod node;
 pub mod recorder;
 pub mod rtp;

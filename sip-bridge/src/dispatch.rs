@@ -196,7 +196,7 @@ fn source(transaction: &Transaction) -> SocketAddr {
     remote.and_then(|addr| addr.get_socketaddr().ok()).unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
 }
 
-fn call_info(request: &Request, id: &DialogId, source: SocketAddr) -> Option<CallInfo> {
+pub(crate) fn call_info(request: &Request, id: &DialogId, source: SocketAddr) -> Option<CallInfo> {
     let from = Address::parse(request.from_header().ok()?.value())?;
     let to = Address::parse(request.to_header().ok()?.value())?;
     Some(CallInfo {

@@ -12,6 +12,8 @@ mod dispatch;
 mod endpoint;
 mod error;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod identity;
 mod incoming;
 mod invite_client;

@@ -5,7 +5,7 @@ mod admission;
 mod answer;
 mod edge_side;
 mod facts;
-mod info_key;
+pub(crate) mod info_key;
 mod lifetime;
 mod limits;
 mod live_calls;
@@ -24,7 +24,7 @@ mod speech;
 mod transfer;
 mod trunks;
 mod unstarted;
-mod websocket;
+pub(crate) mod websocket;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -2,7 +2,7 @@
 //! Not here: which requests are challenged (`dispatch`) or sent again (`invite_client`, `dialog::core`).
 
 pub(crate) mod client;
-mod params;
+pub(crate) mod params;
 pub(crate) mod server;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 /// Parameters in order; quotes and their escapes are undone.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(Vec<(String, String)>);
 
 /// More than any header needs; what comes after is ignored.
 const MAX_PARAMS: usize = 32;

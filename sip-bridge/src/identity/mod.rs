@@ -3,7 +3,7 @@
 
 mod certificate;
 mod number;
-mod passport;
+pub(crate) mod passport;
 
 #[cfg(test)]
 mod tests;

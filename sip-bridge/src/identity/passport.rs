@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 8 * 1024;
 
 /// One side of the call in a PASSporT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Party {
+pub(crate) enum Party {
     /// Digits only.
     Number(String),
     Uri(String),
@@ -35,7 +35,7 @@ impl Party {
 
 /// What was signed, and the signature.
 #[derive(Debug)]
-pub(super) struct Passport {
+pub(crate) struct Passport {
     pub orig: Party,
     pub dest: Vec<Party>,
     pub issued_at: u64,

@@ -8,7 +8,7 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// What the bytes so far hold.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     /// One whole message.
     Message(Vec<u8>),
     /// CRLF CRLF between messages: answered with CRLF.
@@ -23,7 +23,7 @@ pub(super) enum Frame {
 
 /// Bytes that came and are not taken yet.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     waiting: Vec<u8>,
 }
 

@@ -1,8 +1,8 @@
 //! The ways messages travel: the UDP socket, TCP connections, and which one a request takes (RFC 3261 18).
 //! Not here: what the messages mean; the stack's transactions do the retransmitting.
 
-mod framing;
-mod gate;
+pub(crate) mod framing;
+pub(crate) mod gate;
 mod stream;
 mod tcp;
 mod tls;

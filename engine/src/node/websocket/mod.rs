@@ -2,10 +2,10 @@
 //! Who may open one is `gate`'s, what a session is `session`'s, how a dialect spells it its own file's.
 
 mod allowance;
-mod dialect;
+pub(crate) mod dialect;
 mod gate;
 mod session;
-mod tandem;
+pub(crate) mod tandem;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,0 +1,83 @@
+//! What reads bytes from the network, for fuzz targets to reach: built only with `--cfg fuzzing`.
+//! Not here: the targets (`fuzz/`).
+
+use crate::carrier;
+use crate::dialog::table::DialogId;
+use crate::digest::params::Params;
+use crate::dispatch::call_info;
+use crate::identity::passport::Passport;
+use crate::message::body::{self, Body};
+use crate::message::headers;
+use crate::message::replaces::ReferTo;
+use crate::message::uri::Hop;
+use crate::sdp;
+use crate::session_timer::min_se_of;
+use crate::transport::framing::{Frame, Frames};
+use crate::transport::gate::{self, Verdict};
+use rsipstack::sip::{Request, SipMessage};
+use std::net::{Ipv4Addr, SocketAddr};
+
+const SOMEBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+
+/// A datagram, past the gate and through everything that is asked of a message before one is sent.
+pub fn datagram(bytes: &[u8]) {
+    match gate::inspect(bytes, "fuzz") {
+        Verdict::Pass => message(bytes),
+        Verdict::Mended(mended) => message(&mended),
+        Verdict::Answer(_) | Verdict::Drop(_) => {}
+    }
+}
+
+/// Bytes of a stream, in pieces.
+pub fn stream(bytes: &[u8]) {
+    let mut frames = Frames::default();
+    for piece in bytes.chunks(97) {
+        frames.push(piece);
+        loop {
+            match frames.next() {
+                Frame::Message(bytes) => datagram(&bytes),
+                Frame::Ping => {}
+                Frame::Partial => break,
+                Frame::Endless(_) | Frame::TooLong => return,
+            }
+        }
+    }
+}
+
+fn message(bytes: &[u8]) {
+    match SipMessage::try_from(bytes) {
+        Ok(SipMessage::Request(request)) => ask(&request),
+        Ok(SipMessage::Response(response)) => describe(body::read(&response, &response.body)),
+        Err(_) => {}
+    }
+}
+
+fn ask(request: &Request) {
+    let headers = &request.headers;
+    if let Some(id) = DialogId::of_incoming(request) {
+        let _ = call_info(request, &id, SOMEBODY);
+    }
+    let _ = (headers::cseq(headers), headers::accepts_sdp(headers), headers::unsupported_options(headers));
+    let _ = (carrier::asserted(headers), carrier::diversions(headers), min_se_of(headers));
+    let _ = headers::value(headers, "Refer-To").as_deref().map(ReferTo::parse);
+    let _ = headers::value(headers, "Authorization").as_deref().map(Params::parse);
+    let _ = headers::value(headers, "Identity").as_deref().map(Passport::read);
+    let _ = Hop::of(&request.uri.to_string());
+    describe(body::read(request, &request.body));
+}
+
+fn describe(body: Body) {
+    if let Body::Sdp(text) = body {
+        description(&text);
+    }
+}
+
+/// A session description, as an offer to us and as an answer to ours.
+pub fn description(text: &str) {
+    let local = sdp::Local::new(Ipv4Addr::LOCALHOST.into(), 20000);
+    if let Ok((_, answer)) = sdp::answer(text, &local) {
+        // What we say is understood, by ourselves at least.
+        assert!(sdp::accept_answer(&answer, &local).is_ok() || answer.contains("a=crypto") || answer.contains("a=setup"), "{answer}");
+    }
+    let _ = sdp::accept_answer(text, &local);
+}
