@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export TANDEM_CACHE ?= $(HOME)/.cache/tandem
 export PATH := $(HOME)/.cargo/bin:$(TANDEM_CACHE)/tools/bin:$(PATH)
 
-.PHONY: help setup setup-test build edge demo run test bench load deploy clean-data
+.PHONY: help setup setup-test build edge demo run test bench bench-peers load deploy clean-data
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,6 +28,9 @@ test: setup-test build ## formats, lints, licences, unit, property and end-to-en
 
 bench: setup ## what a packet, a frame and a tick cost
 	cargo bench --locked --package benches
+
+bench-peers: build ## others beside us on this machine (needs rtpengine-daemon, opus-tools)
+	@benches/peers/run.sh rtpengine
 
 load: build ## many calls at once (CALLS=200)
 	@deploy/local/load.sh $(or $(CALLS),200)

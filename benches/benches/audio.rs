@@ -30,7 +30,7 @@ fn g711(c: &mut Criterion) {
 
 /// One packet in and one frame out; every `lose`th packet never comes.
 fn playout(c: &mut Criterion, name: &str, lose: usize) {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let (mut out, mut n) = ([0; 160], 0usize);
     c.bench_function(name, |b| {
         b.iter(|| {

@@ -10,8 +10,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use edge_protocol::Direction;
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSecurity, MediaSession, MediaSetup,
-    SpeechCommand, SpeechEvent, StreamSeed, Wish,
+    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, SpeechCommand, SpeechEvent,
+    StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::write_header;
@@ -48,18 +48,7 @@ impl Running {
                 tenant: None,
             },
             media: MediaSetup::Rtp {
-                session: MediaSession {
-                    law: Law::Mu,
-                    payload_type: 0,
-                    telephone_event: Some(101),
-                    frames_per_packet: 1,
-                    remote_rtp: remote,
-                    remote_rtcp: remote,
-                    rtcp_mux: true,
-                    sends: true,
-                    receives: true,
-                    security: MediaSecurity::Plain,
-                },
+                session: MediaSession { telephone_event: Some(101), ..MediaSession::new(Law::Mu.into(), 0, remote) },
                 seed: StreamSeed { ssrc: 1, sequence: 0, timestamp: 0, cname: "bench".to_owned(), started_at_ms: 0 },
             },
             agent: Arc::new(agent),

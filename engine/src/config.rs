@@ -14,8 +14,10 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use sip_bridge::sdp::{Codec, UnknownCodec};
 use thiserror::Error;
 
+use crate::audio::codec::OpusSettings;
 pub use sip::{SipDigestConfig, SipTlsConfig};
 pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 
@@ -40,6 +42,10 @@ pub struct Config {
     pub srtp: SrtpMode,
     /// How our own offers bring the keys: to callers who leave the offer to us.
     pub srtp_offer: SrtpOffer,
+    /// Codecs spoken, best first; between PCMU and PCMA the caller's order decides.
+    pub codecs: CodecOrder,
+    /// While the agent says nothing, send comfort noise instead of silence to those who agree to it.
+    pub comfort_noise: bool,
     /// Media threads; 0: one for every two cores.
     pub shards: u16,
     /// Where journals, recordings and events are kept.
@@ -61,6 +67,7 @@ pub struct Config {
     /// Bearer token of the HTTP API. Empty: it is open to this machine, and calls are not made or told anything from
     /// elsewhere.
     pub api_token: ApiKey,
+    pub opus: OpusConfig,
     pub speech: SpeechConfig,
     pub edge: EdgeConfig,
     /// Follow a caller's REFER: the agent calls whom it names, through the usual trunk.
@@ -107,6 +114,25 @@ pub enum RecordingFormat {
     /// Ogg-Opus at 32 kbit/s: 0.2 MB a minute. Compressed after the call.
     Ogg,
 }
+
+/// How Opus is encoded, where a call uses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpusConfig {
+    /// Effort, 0 to 10.
+    pub complexity: u8,
+    /// bit/s, unless the other side wants less.
+    pub bitrate: u32,
+    /// Send what gets lost once more, coarsely, while the other side reports loss and can use it.
+    pub fec: bool,
+    /// Do not send silence, where the other side likes that.
+    pub dtx: bool,
+}
+
+/// Codecs by name, best first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct CodecOrder(pub Vec<Codec>);
 
 /// The edge that admits calls and takes their facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +205,10 @@ pub enum ConfigError {
     Trunk(#[from] TrunkError),
     #[error("srtp is \"required\" but srtp_offer is \"plain\": offers of ours would be refused by ourselves")]
     PlainOffer,
+    #[error("opus.complexity {0} is not 0 to 10")]
+    OpusComplexity(u8),
+    #[error("opus.bitrate {0} is not 6000 to 64000 bit/s")]
+    OpusBitrate(u32),
     #[error("max_calls is 0: the node would refuse every call")]
     NoCalls,
     #[error("{0} is the unspecified address: it stands in our SIP and SDP, so name one that callers can reach")]
@@ -199,6 +229,8 @@ impl Default for Config {
             rtp_ports: PortRange(20000..=39999),
             srtp: SrtpMode::default(),
             srtp_offer: SrtpOffer::default(),
+            codecs: CodecOrder(Codec::ALL.to_vec()),
+            comfort_noise: false,
             shards: 0,
             data: PathBuf::from("var"),
             agent: PathBuf::from("agents/reception.toml"),
@@ -209,6 +241,7 @@ impl Default for Config {
             recording_format: RecordingFormat::default(),
             recordings_days: 30,
             api_token: ApiKey::default(),
+            opus: OpusConfig::default(),
             speech: SpeechConfig::default(),
             edge: EdgeConfig::default(),
             accept_refer: false,
@@ -279,6 +312,7 @@ impl Config {
         if (self.srtp, self.srtp_offer) == (SrtpMode::Required, SrtpOffer::Plain) {
             return Err(ConfigError::PlainOffer);
         }
+        self.opus.check()?;
         if self.max_calls == 0 {
             return Err(ConfigError::NoCalls);
         }
@@ -289,6 +323,50 @@ impl Config {
             return Err(ConfigError::Unspecified("rtp_ip"));
         }
         Ok(self)
+    }
+}
+
+// === impl OpusConfig ===
+
+impl Default for OpusConfig {
+    fn default() -> Self {
+        let OpusSettings { complexity, bitrate, fec, dtx } = OpusSettings::default();
+        Self { complexity, bitrate, fec, dtx }
+    }
+}
+
+impl OpusConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.complexity > 10 {
+            return Err(ConfigError::OpusComplexity(self.complexity));
+        }
+        if !(6000..=64_000).contains(&self.bitrate) {
+            return Err(ConfigError::OpusBitrate(self.bitrate));
+        }
+        Ok(())
+    }
+}
+
+// === impl CodecOrder ===
+
+impl TryFrom<Vec<String>> for CodecOrder {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, String> {
+        let codecs: Vec<Codec> =
+            names.iter().map(|name| name.parse()).collect::<Result<_, UnknownCodec>>().map_err(|e| e.to_string())?;
+        let twice = codecs.iter().enumerate().find(|(at, codec)| codecs.iter().take(*at).any(|c| c == *codec));
+        match twice {
+            Some((_, codec)) => Err(format!("{} is named twice", codec.name())),
+            None if codecs.is_empty() => Err("no codec is named: the node would refuse every call".to_owned()),
+            None => Ok(Self(codecs)),
+        }
+    }
+}
+
+impl From<CodecOrder> for Vec<String> {
+    fn from(order: CodecOrder) -> Self {
+        order.0.into_iter().map(|codec| codec.name().to_owned()).collect()
     }
 }
 

@@ -30,7 +30,8 @@ fn insert_next_frame_and_push_allocate_nothing_on_a_bad_network() {
         ..Network::default()
     };
     let arrivals = network.carry(1500, 20.0);
-    let (mut playout, mut detector, mut keys) = (Playout::new(Law::Mu), VoiceDetector::new(), DtmfReceiver::new(8000));
+    let (mut playout, mut detector, mut keys) =
+        (Playout::new(Law::Mu.into()), VoiceDetector::new(), DtmfReceiver::new(8000));
     let mut arrivals = arrivals.iter().peekable();
     let (mut tones, mut level) = (ToneDetector::new(), LevelMeter::new());
     let mut suppressor = NoiseSuppressor::new();

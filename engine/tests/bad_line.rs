@@ -43,7 +43,7 @@ fn listen(network: &Network, seconds: usize) -> Outcome {
     let floor = level_dbov(&speech.iter().map(|byte| Law::Mu.decode(*byte)).collect::<Vec<_>>()) - UNHEARD_DB;
     let packets = seconds * 50;
     let mut arrivals = network.carry(packets, 20.0).into_iter().peekable();
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let mut reception = ReceptionStats::new(8000);
     let (mut heard_once, mut silent_pieces, mut worst_pieces) = (false, 0, 0);
     let (mut deepest_ms, mut last_ms) = (0f32, 0f32);

@@ -89,7 +89,7 @@ fn what_one_side_says_is_what_the_other_hears_sample_for_sample() {
 #[test]
 fn audio_is_put_into_the_other_legs_law_once() {
     let mut pair = pair(agent(), WhenLeft::HangUp, WhenLeft::HangUp);
-    let a_law = MediaSession { law: Law::A, payload_type: 8, ..session() };
+    let a_law = MediaSession { codec: Law::A.into(), payload_type: 8, ..session() };
     pair.other.call.change_media(pair.other.now, a_law);
     pair.step_for(200);
     pair.forget();

@@ -69,7 +69,7 @@ fn heard(ticks: &[Tick]) -> Vec<i16> {
 
 #[test]
 fn a_clean_stream_comes_out_bit_exact_after_one_initial_delay() {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let ticks = play(&mut playout, &Network::default().carry(500, 20.0), 160, 10_000);
     let first = ticks.iter().position(|tick| tick.frame == Frame::Voice).expect("voice");
     // 30 ms of network, at least 20 ms of target, a tick every 20 ms at 7.
@@ -83,7 +83,7 @@ fn a_clean_stream_comes_out_bit_exact_after_one_initial_delay() {
 #[test]
 fn packets_of_any_length_come_out_bit_exact() {
     for (bytes, ptime) in [(80, 10.0), (240, 30.0), (320, 40.0), (480, 60.0)] {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let packets = 80_000 / bytes;
         let ticks = play(&mut playout, &Network::default().carry(packets, ptime), bytes, 9_500);
         let heard = heard(&ticks);
@@ -104,7 +104,7 @@ fn reordered_and_repeated_packets_are_played_in_order_once() {
         arrivals.insert(at + 2, again);
     }
     arrivals.sort_by_key(|arrival| arrival.at);
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let ticks = play(&mut playout, &arrivals, 160, 5_900);
     assert!(playout.stats().duplicate > 0);
     assert_eq!(playout.stats().lost, 0);
@@ -115,7 +115,7 @@ fn reordered_and_repeated_packets_are_played_in_order_once() {
 fn with_5_percent_loss_and_40_ms_jitter_no_gap_is_over_60_ms() {
     for seed in 1..=20 {
         let network = Network { seed, loss: 0.05, jitter_ms: 40.0, ..Network::default() };
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let ticks = play(&mut playout, &network.carry(1500, 20.0), 160, 30_000);
         let gap = longest_gap_ms(&ticks);
         let stats = playout.stats();
@@ -131,7 +131,7 @@ fn with_5_percent_loss_and_40_ms_jitter_no_gap_is_over_60_ms() {
 fn drift_of_200_ppm_over_10_minutes_leaves_the_delay_near_its_floor() {
     for drift_ppm in [-200.0, 200.0] {
         let network = Network { drift_ppm, ..Network::default() };
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let ticks = play(&mut playout, &network.carry(30_000, 20.0), 160, 599_000);
         let deepest = ticks.iter().skip(100).map(|tick| tick.delay_ms).fold(0.0, f32::max);
         let gap = longest_gap_ms(&ticks);
@@ -143,7 +143,7 @@ fn drift_of_200_ppm_over_10_minutes_leaves_the_delay_near_its_floor() {
 #[test]
 fn after_a_stall_of_300_ms_the_delay_returns_to_its_floor() {
     let network = Network { stall_ms: Some((2000.0, 300.0)), ..Network::default() };
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let ticks = play(&mut playout, &network.carry(800, 20.0), 160, 15_000);
     let gap = longest_gap_ms(&ticks);
     assert!((260..=340).contains(&gap), "{gap} ms");
@@ -154,10 +154,10 @@ fn after_a_stall_of_300_ms_the_delay_returns_to_its_floor() {
 #[test]
 fn a_new_ssrc_is_heard_at_once_after_restart_whatever_came_before() {
     for (timestamp, sequence) in [(0u32, 0u16), (u32::MAX - 5, 65_000), (3_000_000_000, 42), (1_000, 65_500)] {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let network = Network { jitter_ms: 150.0, seed: 3, ..Network::default() };
         play(&mut playout, &network.carry(250, 20.0), 160, 5_000);
-        playout.restart(Law::A);
+        playout.restart(Law::A.into());
         let payload = [Law::A.encode(8000); 160];
         let mut out = [0; 160];
         let mut silent_ms = 0;
@@ -185,7 +185,7 @@ fn a_new_ssrc_is_heard_at_once_after_restart_whatever_came_before() {
 fn after_a_pause_of_the_sender_speech_goes_on_whatever_its_clock_did() {
     // Timestamps that went on, stood still, jumped ahead, and jumped back.
     for jump in [0u32, 24_000u32.wrapping_neg(), 1_000_000, 500_000_000u32.wrapping_neg()] {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let mut out = [0; 160];
         let mut voiced_after = 0;
         for tick in 0..400u32 {
@@ -218,7 +218,7 @@ fn after_a_pause_of_the_sender_speech_goes_on_whatever_its_clock_did() {
 
 #[test]
 fn a_change_of_packet_length_in_mid_call_is_survived() {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let (mut out, mut at, mut sequence) = ([0; 160], 0usize, 0u16);
     let mut worst = 0;
     let mut gap = 0;
@@ -249,7 +249,7 @@ fn a_change_of_packet_length_in_mid_call_is_survived() {
 
 #[test]
 fn a_single_foreign_packet_does_not_move_the_stream() {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let mut ticks = Vec::new();
     for index in 0..200usize {
         let now = Moment::from_millis(index as u64 * 20);
@@ -270,7 +270,7 @@ fn a_single_foreign_packet_does_not_move_the_stream() {
 
 #[test]
 fn a_sender_that_starts_its_numbers_anew_is_followed() {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let mut out = [0; 160];
     let mut unheard = 0;
     for index in 0..200usize {
@@ -289,7 +289,7 @@ fn a_sender_that_starts_its_numbers_anew_is_followed() {
 
 #[test]
 fn telephone_events_in_the_sequence_are_not_counted_as_loss() {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let mut out = [0; 160];
     for index in 0..100usize {
         let now = Moment::from_millis(index as u64 * 20);
@@ -312,7 +312,7 @@ fn bursts_of_loss_fade_out_and_come_back_without_a_click() {
     let steepest = (8000.0 * 440.0 * std::f64::consts::TAU / 8000.0) as i32;
     for seed in 1..=20 {
         let network = Network { seed, loss: 0.05, burst: 0.6, jitter_ms: 30.0, ..Network::default() };
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let mut arrivals = network.carry(1000, 20.0).into_iter().peekable();
         let (mut last, mut started) = (0i32, false);
         for tick in 0..990u64 {
@@ -335,7 +335,7 @@ fn bursts_of_loss_fade_out_and_come_back_without_a_click() {
 
 #[test]
 fn a_sender_that_begins_again_a_little_earlier_in_number_is_heard_at_once() {
-    let mut playout = Playout::new(Law::Mu);
+    let mut playout = Playout::new(Law::Mu.into());
     let mut out = [0; 160];
     // 36 numbers ahead of the stream that follows, with a clock of its own.
     let sent = RtpPacket { marker: false, payload_type: 0, sequence: 0, timestamp: 0, ssrc: 7, payload: &[0x55; 160] };
@@ -356,7 +356,7 @@ proptest::proptest! {
         packets in proptest::collection::vec(
             (proptest::prelude::any::<u16>(), proptest::prelude::any::<u32>(), 0usize..1700, 0u64..300), 0..100),
     ) {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new(Law::Mu.into());
         let mut out = [0; 160];
         let mut now = Moment::default();
         for (sequence, timestamp, length, wait_ms) in packets {

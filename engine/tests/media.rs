@@ -174,8 +174,7 @@ fn the_codec_may_change_in_mid_call() {
     let mut call = idle_call();
     call.run_for(200);
     let mut changed = session();
-    changed.law = Law::A;
-    changed.payload_type = 8;
+    (changed.codec, changed.payload_type) = (Law::A.into(), 8);
     call.call.change_media(call.now, changed);
     call.packets.clear();
     call.run_for(100);
@@ -211,7 +210,7 @@ fn noise_is_suppressed_for_who_listens_and_kept_on_the_recording() {
 fn longer_packets_are_sent_when_asked_for() {
     let mut call = idle_call();
     let mut longer = session();
-    longer.frames_per_packet = 3;
+    longer.ptime_ms = 60;
     call.call.change_media(call.now, longer);
     call.packets.clear();
     call.run_for(600);

@@ -9,10 +9,12 @@ mod virtual_call;
 use std::time::Duration;
 
 use counting_allocator::allocations_so_far;
+use engine::audio::codec::{Codec, Encoded, Encoder, OpusSettings};
+use engine::audio::g711::Law;
 use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft};
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, MasterKey, Profile, SendContext};
 use engine::rtp::write_header;
-use virtual_call::{SPEECH, VirtualCall, agent, obedient, session, spoken};
+use virtual_call::{CALLER, SPEECH, VirtualCall, agent, obedient, session, spoken};
 
 use edge_protocol::EventKind;
 use engine::call::SpeechCommand;
@@ -118,6 +120,57 @@ fn pressing_keys_allocates_nothing_as_events_or_as_tones() {
 }
 
 #[test]
+fn a_call_in_any_codec_allocates_nothing() {
+    let opus = |fec, dtx| Codec::Opus(OpusSettings { complexity: 5, bitrate: 20_000, fec, dtx });
+    for codec in [Codec::G722, opus(true, false), opus(false, true), Law::A.into()] {
+        let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
+            SpeechCommand::Respond { utterance, .. } => spoken(0, *utterance, "Long.", 20_000, false),
+            other => obedient("hello", "")(other),
+        });
+        call.caller_says(SPEECH);
+        call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+        let mut session = MediaSession::new(codec, 96, CALLER.parse().unwrap());
+        (session.comfort_noise, session.pauses, session.ptime_ms) = (Some(13), true, 30);
+        call.call.change_media(call.now, session);
+        call.sending = false;
+        call.run_for(100);
+        let mut encoder = Encoder::new(codec);
+        // A faint hiss, with every tenth packet missing and one of noise now and then.
+        let packets: Vec<Vec<u8>> = (0..400_u32)
+            .map(|n| {
+                let hiss: Vec<i16> =
+                    (0..160_u32).map(|at| ((n * 160 + at).wrapping_mul(2_654_435_761) >> 28) as i16 - 8).collect();
+                let (mut payload, mut header) = ([0; 200], [0; 12]);
+                let (Encoded::Voice(bytes) | Encoded::Silence(bytes)) = encoder.encode(&hiss, &mut payload);
+                let (payload_type, payload) = if n % 50 == 49 { (13, &[60][..]) } else { (96, &payload[..bytes]) };
+                write_header(&mut header, false, payload_type, n as u16, n * 160 * codec.ticks_per_sample(), 0xD00D);
+                [&header, payload].concat()
+            })
+            .collect();
+        let mut packet = [0; MAX_PACKET_BYTES];
+        let mut sent = 0;
+        // The first packet of the new stream is an event.
+        call.call.handle_rtp(call.now, call.from, &packets[0]);
+        let before = allocations_so_far();
+        for (n, datagram) in packets.iter().enumerate().skip(1) {
+            if n % 10 != 3 {
+                call.call.handle_rtp(call.now, call.from, datagram);
+            }
+            let mut one = call.call.tick(call.now, &mut packet);
+            while one.is_some() {
+                sent += 1;
+                one = call.call.send_more(&mut packet);
+            }
+            call.call.send_report(call.now, &mut packet);
+            call.now = call.now + Duration::from_millis(20);
+        }
+        assert_eq!(allocations_so_far() - before, 0, "{codec:?}");
+        assert!(sent > 20, "{sent} packets in {codec:?}");
+        assert!(call.call.quality().packets_lost > 20);
+    }
+}
+
+#[test]
 fn a_call_over_frames_in_which_the_agent_speaks_allocates_nothing() {
     let mut call = VirtualCall::over_frames(agent(), |command: &SpeechCommand| match command {
         SpeechCommand::Respond { utterance, .. } => spoken(0, *utterance, "Long.", 20_000, false),
@@ -154,6 +207,8 @@ fn a_bridged_call_allocates_nothing() {
         write_header(header, false, 0, 9000_u16.wrapping_add(n as u16), 90_000 + n * 160, 0xD00D);
         let before = allocations_so_far();
         one.call.handle_rtp(one.now, one.from, &datagram);
+        // Else it would be told that nothing arrives.
+        other.call.handle_rtp(other.now, other.from, &datagram);
         assert!(one.call.tick(one.now, &mut packet).is_some());
         let crossing = one.call.take_crossing().unwrap();
         other.call.hear_peer(crossing);

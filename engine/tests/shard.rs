@@ -10,8 +10,7 @@ use std::time::Duration;
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaProblem};
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, CallFacts, CallSetup, Cue, MediaSecurity, MediaSession, MediaSetup, SpeechEvent, StreamSeed,
-    WhenLeft,
+    AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, StreamSeed, WhenLeft,
 };
 use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
@@ -70,18 +69,7 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
             tenant: None,
         },
         media: MediaSetup::Rtp {
-            session: MediaSession {
-                law: Law::Mu,
-                payload_type: 0,
-                telephone_event: None,
-                frames_per_packet: 1,
-                remote_rtp: remote,
-                remote_rtcp: remote,
-                rtcp_mux: true,
-                sends: true,
-                receives: true,
-                security: MediaSecurity::Plain,
-            },
+            session: MediaSession::new(Law::Mu.into(), 0, remote),
             seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
         },
         agent: Arc::new(AgentSettings::default()),

@@ -16,7 +16,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn route(to: &LegHandle) -> Route {
-    Route { remote: to.local(), law: Law::Mu, payload_type: 0, telephone_event: Some(101) }
+    let codec = Law::Mu.into();
+    Route { remote: to.local(), codec, payload_type: 0, receive_payload_type: 0, telephone_event: Some(101) }
 }
 
 /// A second of a gliding tone: long enough to align, never periodic.

@@ -38,6 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn answer(call: IncomingCall, listen: SocketAddr) {
     let local = Local {
         addr: listen.ip(),
+        codecs: sdp::Codec::ALL.to_vec(),
         port: 20000,
         rtcp_mux: true,
         session_id: 1,

@@ -1,6 +1,7 @@
-//! Pure audio for one call: G.711, jitter buffer, concealment, voice detection, DTMF, resampling, quality.
+//! Pure audio for one call: codecs, jitter buffer, concealment, voice detection, DTMF, resampling, quality.
 //! No socket and no clock here; packets come parsed from `rtp` and time is handed in as `Moment`.
 
+pub mod codec;
 pub mod denoise;
 pub mod dtmf;
 pub mod dtmf_tones;

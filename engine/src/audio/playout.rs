@@ -1,6 +1,8 @@
 //! Received audio: RTP packets in any order in, exactly 20 ms of samples out per tick.
 //! How deep the buffer should be is decided in `jitter`, what stands in for a lost packet in `conceal`.
 
+use super::FRAME_SAMPLES;
+use super::codec::{Codec, ComfortNoise, Decoding};
 use super::conceal::Concealer;
 use super::g711::Law;
 use super::jitter::{DelayTarget, MAX_TARGET};
@@ -35,7 +37,7 @@ pub enum Frame {
     Voice,
     /// Made up: packets are missing.
     Concealed,
-    /// Nothing to play yet, or the sender is silent. All zero but for a short fade.
+    /// Nothing to play yet, or the sender is silent. All zero but for a short fade, or the noise of a pause.
     Silence,
 }
 
@@ -56,6 +58,8 @@ pub struct PlayoutStats {
 
 /// Longest packet taken, samples.
 const MAX_PACKET: usize = 1600;
+/// How long a loss is remembered by a codec that can do something about the next one: 10 s at 20 ms.
+const PATIENT_PACKETS: u32 = 500;
 /// A packet this much slower than the fastest is no delay but a jump of the sender's clock: 1 s.
 const JUMP_BACK: i64 = 8000;
 /// The same for a packet that is faster: 250 ms.
@@ -66,7 +70,11 @@ const JUMP_AHEAD: i64 = -2000;
 /// Positions are samples on a line of their own, onto which the sender's timestamps are mapped, so that a jump of
 /// the sender's clock changes the mapping and nothing else.
 pub struct Playout {
+    codec: Codec,
+    /// Law of G.711, whose bytes `store` holds.
     law: Law,
+    /// Packets of a codec with a memory; of these `store` knows only where they are.
+    decoding: Option<Box<Decoding>>,
     store: Reorder,
     target: DelayTarget,
     order: SequenceTracker,
@@ -86,15 +94,25 @@ pub struct Playout {
     correction_pause: u8,
     /// Made-up samples of which it is not known whether packets are missing there or the sender paused.
     undecided: usize,
+    /// Packets to come for which one more is awaited than would do, since it tells what the one before it was.
+    patient_packets: u32,
+    /// Before this position, what is there was made up by the codec.
+    bridged_to: i64,
+    /// The sender pauses from this position on and says so.
+    pause: Option<i64>,
+    /// The noise it described for that.
+    noise: Option<ComfortNoise>,
     lost_before: u64,
     concealed: u64,
     stats: PlayoutStats,
 }
 
 impl Playout {
-    pub fn new(law: Law) -> Self {
+    pub fn new(codec: Codec) -> Self {
         Self {
-            law,
+            codec,
+            law: codec.law(),
+            decoding: Decoding::of(codec),
             store: Reorder::new(),
             target: DelayTarget::new(),
             order: SequenceTracker::default(),
@@ -107,6 +125,10 @@ impl Playout {
             depth: 0.0,
             correction_pause: 0,
             undecided: 0,
+            patient_packets: 0,
+            bridged_to: 0,
+            pause: None,
+            noise: None,
             lost_before: 0,
             concealed: 0,
             stats: PlayoutStats::default(),
@@ -114,8 +136,15 @@ impl Playout {
     }
 
     /// A new stream begins (new SSRC or codec): nothing of the old one may hold it up. The counts go on.
-    pub fn restart(&mut self, law: Law) {
-        self.law = law;
+    pub fn restart(&mut self, codec: Codec) {
+        match self.decoding.as_mut().filter(|_| codec.decodes(self.codec)) {
+            Some(decoding) => decoding.clear(),
+            None => self.decoding = Decoding::of(codec),
+        }
+        self.codec = codec;
+        self.law = codec.law();
+        // What was heard fades away, and what comes is blended in.
+        self.concealer.cut();
         self.lost_before += self.order.missing();
         self.store.clear();
         self.target = DelayTarget::new();
@@ -123,14 +152,14 @@ impl Playout {
         self.mapping = None;
         self.waiting = true;
         self.undecided = 0;
+        self.patient_packets = 0;
+        self.pause = None;
+        self.noise = None;
     }
 
     /// Takes a packet of the stream's audio payload type.
     pub fn insert(&mut self, now: Moment, packet: &RtpPacket<'_>) -> Inserted {
-        let length = packet.payload.len() as i64;
-        if packet.payload.is_empty() || packet.payload.len() > MAX_PACKET {
-            return Inserted::Unusable;
-        }
+        let Some(length) = self.samples_in(packet.payload) else { return Inserted::Unusable };
         let order = self.order.note(packet.sequence);
         match order {
             Order::Duplicate => {
@@ -142,8 +171,7 @@ impl Playout {
         }
         let arrival = samples_of(now);
         let first = self.mapping.is_none();
-        let (timestamp, position) = *self.mapping.get_or_insert((packet.timestamp, arrival));
-        let mut position = position + i64::from(packet.timestamp.wrapping_sub(timestamp) as i32);
+        let mut position = self.position_of(packet.timestamp).unwrap_or(arrival);
         if first {
             (self.line, self.edge, self.newest_end) = (position, position, position);
         }
@@ -158,11 +186,12 @@ impl Playout {
         }
         self.mapping = Some((packet.timestamp, position));
         self.settle_undecided(order, position);
+        self.note_loss(order);
         self.target.observe(arrival, position);
         let excess = arrival - position - self.target.floor();
         self.stats.delay_ms += (self.wait_ms(excess) - self.stats.delay_ms) / 16.0;
-        let stored = self.store_from(arrival, position, excess, packet.payload);
-        self.newest_end = self.newest_end.max(position + length);
+        let stored = self.store_from(arrival, position, excess, (length, packet.payload));
+        self.newest_end = self.newest_end.max(position + length as i64);
         match (stored, jumped) {
             (false, _) => {
                 self.stats.late += 1;
@@ -178,13 +207,22 @@ impl Playout {
         self.order.note(sequence);
     }
 
+    /// A packet of comfort noise (RFC 3389): from its place on the sender is silent, and sounds like this meanwhile.
+    pub fn pause_with_noise(&mut self, packet: &RtpPacket<'_>) {
+        self.pass_over(packet.sequence);
+        if let Some(noise) = ComfortNoise::described_by(packet.payload) {
+            self.noise = Some(noise);
+            self.pause = Some(self.position_of(packet.timestamp).unwrap_or(self.line));
+        }
+    }
+
     pub fn stats(&self) -> PlayoutStats {
         PlayoutStats { lost: self.lost_before + self.order.missing(), concealed_ms: self.concealed / 8, ..self.stats }
     }
 
     /// Keeps what is not too late; moves `line` back if nothing beyond the packet was played yet.
-    fn store_from(&mut self, arrival: i64, position: i64, excess: i64, payload: &[u8]) -> bool {
-        let end = position + payload.len() as i64;
+    fn store_from(&mut self, arrival: i64, position: i64, excess: i64, (length, payload): (usize, &[u8])) -> bool {
+        let end = position + length as i64;
         // Further back than this, playing it would delay everything after it beyond the deepest target.
         let oldest = arrival - self.target.floor() - MAX_TARGET;
         let start =
@@ -192,7 +230,7 @@ impl Playout {
         if start < self.line {
             self.target.observe_late(arrival, excess);
         }
-        if start >= end {
+        if start >= end || !self.keep(position, length, payload) {
             return false;
         }
         // More than the ring holds: give up the oldest.
@@ -203,9 +241,37 @@ impl Playout {
             self.depth += (self.line - start) as f32;
             self.line = start;
         }
-        let skipped = usize::try_from(start - position).unwrap_or(0);
-        self.store.write(start, payload.get(skipped..).unwrap_or(&[]));
+        if self.decoding.is_some() {
+            self.store.mark(start, end);
+        } else {
+            let skipped = usize::try_from(start - position).unwrap_or(0);
+            self.store.write(start, payload.get(skipped..).unwrap_or(&[]));
+        }
         true
+    }
+
+    /// Gives a packet to the codec, if it has a memory. False if it comes too late for it.
+    fn keep(&mut self, position: i64, length: usize, payload: &[u8]) -> bool {
+        let Some(decoding) = &mut self.decoding else { return true };
+        if decoding.is_pause(payload) {
+            self.pause = Some(position + length as i64);
+        }
+        decoding.insert(position, length, payload)
+    }
+
+    /// Samples in a packet, if it is usable.
+    fn samples_in(&self, payload: &[u8]) -> Option<usize> {
+        match &self.decoding {
+            Some(decoding) => decoding.samples_in(payload),
+            None => Some(payload.len()).filter(|length| (1..=MAX_PACKET).contains(length)),
+        }
+    }
+
+    /// Where on the line a timestamp of the sender is; `None` before the first packet.
+    fn position_of(&self, timestamp: u32) -> Option<i64> {
+        let (known, position) = self.mapping?;
+        let ticks = i64::from(timestamp.wrapping_sub(known) as i32);
+        Some(position + ticks / i64::from(self.codec.ticks_per_sample()))
     }
 
     /// Decides what the made-up audio before this packet was: a pause if its number follows but its time does not.
@@ -217,6 +283,21 @@ impl Playout {
         self.undecided = 0;
     }
 
+    /// A codec that tells of lost packets in the next one is given the time for that, while packets get lost.
+    fn note_loss(&mut self, order: Order) {
+        let recovers = self.decoding.as_ref().is_some_and(|decoding| decoding.recovers());
+        match order {
+            Order::Newer { missing: 1.. } if recovers => self.patient_packets = PATIENT_PACKETS,
+            _ => self.patient_packets = self.patient_packets.saturating_sub(1),
+        }
+    }
+
+    /// Delay over the fastest packets at which audio is to be played, samples.
+    fn wanted_depth(&self) -> i64 {
+        let patience = if self.patient_packets > 0 { FRAME_SAMPLES as i64 } else { 0 };
+        (self.target.target() + patience).min(MAX_TARGET)
+    }
+
     fn give_up_to(&mut self, position: i64) {
         if position > self.edge {
             self.store.forget(self.edge, position);
@@ -226,7 +307,7 @@ impl Playout {
     }
 
     fn wait_ms(&self, excess: i64) -> f32 {
-        let depth = if self.waiting { self.target.target() as f32 } else { self.depth };
+        let depth = if self.waiting { self.wanted_depth() as f32 } else { self.depth };
         (depth - excess as f32).max(0.0) / 8.0
     }
 

@@ -1,5 +1,5 @@
-//! Received law bytes at their place in time: a ring indexed by sample position, with a bit for each sample present.
-//! How packets map to positions and when they are played is decided in `playout`.
+//! Received audio at its place in time: a ring of law bytes indexed by sample position, with a bit for each sample
+//! present. Of codecs with a memory only the bits are kept here, their packets in `codec`.
 
 /// Samples held at most: 512 ms at 8 kHz.
 pub const CAPACITY: usize = 4096;
@@ -37,6 +37,11 @@ impl Reorder {
         }
     }
 
+    /// Samples from `position` up to, not including, `end` are present; what they are is kept elsewhere.
+    pub fn mark(&mut self, position: i64, end: i64) {
+        self.each_word(position, end, |word, mask| *word |= mask);
+    }
+
     /// Number of samples present from `position` on without a hole, at most `limit`.
     pub fn run(&self, position: i64, limit: usize) -> usize {
         self.scan(position, limit, |word| !word)
@@ -61,12 +66,16 @@ impl Reorder {
             self.clear();
             return;
         }
+        self.each_word(from, to, |word, mask| *word &= !mask);
+    }
+
+    /// Shows every word that has bits of positions from `from` up to `to`, and which.
+    fn each_word(&mut self, from: i64, to: i64, mut change: impl FnMut(&mut u64, u64)) {
         let mut at = from;
         while at < to {
             let slot = slot(at);
             let bits = (64 - slot % 64).min((to - at) as usize);
-            let mask = (u64::MAX >> (64 - bits)) << (slot % 64);
-            self.present[slot / 64] &= !mask;
+            change(&mut self.present[slot / 64], (u64::MAX >> (64 - bits)) << (slot % 64));
             at += bits as i64;
         }
     }

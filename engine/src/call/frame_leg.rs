@@ -73,10 +73,6 @@ impl FrameLeg {
         }
     }
 
-    pub fn law(&self) -> Law {
-        self.law
-    }
-
     /// The other side's next 20 ms. True if it had to displace the oldest ones, for the first time.
     pub fn push(&mut self, now: Moment, frame: &LawFrame) -> bool {
         self.last_heard = now;

@@ -1,6 +1,7 @@
 //! One media leg: RTP and RTCP in and out for one negotiated stream (RFC 3550), as pure state.
 //! Bytes come and go here; sockets are the transport's, and what is said over the leg is the conversation's.
 
+mod packetiser;
 mod receive;
 mod security;
 mod send;
@@ -10,15 +11,16 @@ use std::time::Duration;
 
 use edge_protocol::MediaQuality;
 
+pub use packetiser::Audio;
 pub use receive::LegInput;
 pub use send::{MAX_PACKET_BYTES, Transmit};
 
 use super::key_sender::KeyWay;
 use super::media::MediaSession;
+use crate::audio::FRAME_SAMPLES;
 use crate::audio::dtmf::{self, EventPacket};
 use crate::audio::playout::Frame;
 use crate::audio::quality::{self, Loss, Robustness};
-use crate::audio::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 use crate::clock::Moment;
 use crate::rtp::dtls::{self, DtlsError};
 use receive::{Ignored, Ours, Receiving, Reports};
@@ -50,7 +52,7 @@ pub struct Leg {
 impl Leg {
     pub fn new(session: MediaSession, seed: StreamSeed, now: Moment) -> Self {
         let security = Security::new(&session.security, now);
-        Self { receiving: Receiving::new(&session, now), sending: Sending::new(seed, now), session, security }
+        Self { receiving: Receiving::new(&session, now), sending: Sending::new(&session, seed, now), session, security }
     }
 
     pub fn session(&self) -> &MediaSession {
@@ -75,6 +77,9 @@ impl Leg {
         if let Some(report) = self.security.open_rtcp(datagram) {
             self.receiving.handle_rtcp(now, from, report, &self.session, &ours);
         }
+        if let Some(lost) = self.receiving.reports.lost.take() {
+            self.sending.expect_loss(lost);
+        }
     }
 
     /// The next 20 ms of the other side's audio.
@@ -87,22 +92,29 @@ impl Leg {
         self.receiving.key_released()
     }
 
-    /// Sends the next 20 ms. The packet is in `packet` when one is due.
+    /// Sends the next 20 ms. The packet is in `packet` when one is due; ask `send_more` for others.
     pub fn send_frame(
         &mut self,
-        frame: &[u8; FRAME_SAMPLES],
+        audio: Audio<'_>,
         voice: bool,
         packet: &mut [u8; MAX_PACKET_BYTES],
     ) -> Option<Transmit> {
         let to = self.receiving.rtp_lock.destination();
-        let sent = self.sending.send_frame(frame, voice, &self.session, to, packet)?;
+        let sent = self.sending.send_frame(audio, voice, &self.session, to, packet)?;
+        self.security.seal_rtp(sent, packet)
+    }
+
+    /// Another packet of what was given already: where the other side wants packets shorter than our frames.
+    pub fn send_more(&mut self, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        let to = self.receiving.rtp_lock.destination();
+        let sent = self.sending.next_packet(&self.session, to, packet)?;
         self.security.seal_rtp(sent, packet)
     }
 
     /// How keys are sent, if as events.
     pub fn events(&self) -> Option<KeyWay> {
-        let timestamp = self.sending.next_timestamp();
-        self.session.telephone_event.map(|_| KeyWay::Events { clock_rate_hz: SAMPLE_RATE_HZ, timestamp })
+        let timestamp = self.sending.next_timestamp(&self.session);
+        self.session.telephone_event.map(|_| KeyWay::Events { clock_rate_hz: self.session.event_clock_hz, timestamp })
     }
 
     /// Sends 20 ms of a key in place of audio. The packet is in `packet`.
@@ -146,6 +158,7 @@ impl Leg {
     pub fn change(&mut self, now: Moment, session: MediaSession) {
         self.receiving.change(now, &self.session, &session);
         self.security.change(now, &self.session.security, &session.security);
+        self.sending.change(&self.session, &session);
         self.session = session;
     }
 

@@ -8,7 +8,6 @@ use edge_protocol::MediaQuality;
 use super::frame_leg::FrameLeg;
 use super::leg::{Key, Leg};
 use crate::audio::FRAME_SAMPLES;
-use crate::audio::g711::Law;
 use crate::clock::Moment;
 
 #[expect(clippy::large_enum_variant, reason = "one a call, inside a box; the larger one is the one of most calls")]
@@ -45,13 +44,6 @@ impl Line {
         match self {
             Self::Rtp(_) => None,
             Self::Frames(leg) => Some(leg),
-        }
-    }
-
-    pub fn law(&self) -> Law {
-        match self {
-            Self::Rtp(leg) => leg.session().law,
-            Self::Frames(leg) => leg.law(),
         }
     }
 

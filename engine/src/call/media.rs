@@ -4,23 +4,33 @@
 use std::net::SocketAddr;
 
 use super::leg::StreamSeed;
+use crate::audio::FRAME_MS;
+use crate::audio::codec::Codec;
 use crate::audio::g711::Law;
 use crate::rtp::dtls;
 use crate::rtp::srtp::{MasterKey, Mki};
 
-/// Payload bytes (= samples at 8 kHz) of the longest packet we send: 60 ms.
+/// Payload bytes of the longest packet we send: 60 ms of G.711, one for each sample.
 pub const MAX_PAYLOAD_BYTES: usize = 480;
 
-/// One negotiated G.711 stream.
+/// One negotiated stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaSession {
-    pub law: Law,
-    /// RTP payload type of the audio, both ways.
+    pub codec: Codec,
+    /// RTP payload type of the audio we send.
     pub payload_type: u8,
+    /// RTP payload type of the audio we receive; many send by the other one all the same, and both are taken.
+    pub receive_payload_type: u8,
     /// RTP payload type of RFC 4733 telephone events, if agreed on.
     pub telephone_event: Option<u8>,
-    /// Frames of 20 ms the other side wants in a packet (`a=ptime`), 1 to 3.
-    pub frames_per_packet: u8,
+    /// Clock rate of telephone events, Hz.
+    pub event_clock_hz: u32,
+    /// RTP payload type of RFC 3389 comfort noise, if agreed on.
+    pub comfort_noise: Option<u8>,
+    /// While we have nothing to say we send comfort noise, if it was agreed on, and else nothing.
+    pub pauses: bool,
+    /// Length of packets the other side wants (`a=ptime`, `a=maxptime`), ms.
+    pub ptime_ms: u32,
     /// Where the SDP says audio is to be sent.
     pub remote_rtp: SocketAddr,
     /// Where RTCP is to be sent; the same as `remote_rtp` with rtcp-mux (RFC 5761).
@@ -63,21 +73,21 @@ pub enum MediaSetup {
     Frames { law: Law },
 }
 
-/// Encoding name in the RTP/AVP registry (RFC 3551).
-pub fn codec_name(law: Law) -> &'static str {
-    match law {
-        Law::Mu => "PCMU",
-        Law::A => "PCMA",
-    }
-}
-
 // === impl MediaSetup ===
 
 impl MediaSetup {
+    /// Codec of the audio as the call begins.
+    pub fn codec(&self) -> Codec {
+        match self {
+            Self::Rtp { session, .. } => session.codec,
+            Self::Frames { law } => (*law).into(),
+        }
+    }
+
     /// Law of the audio as the call begins.
     pub fn law(&self) -> Law {
         match self {
-            Self::Rtp { session, .. } => session.law,
+            Self::Rtp { session, .. } => session.codec.law(),
             Self::Frames { law } => *law,
         }
     }
@@ -86,6 +96,26 @@ impl MediaSetup {
 // === impl MediaSession ===
 
 impl MediaSession {
+    /// A stream both ways with packets of 20 ms, RTCP beside them, in the clear, and neither telephone events nor comfort noise.
+    pub fn new(codec: Codec, payload_type: u8, remote: SocketAddr) -> Self {
+        Self {
+            codec,
+            payload_type,
+            receive_payload_type: payload_type,
+            telephone_event: None,
+            event_clock_hz: codec.clock_rate_hz(),
+            comfort_noise: None,
+            pauses: false,
+            ptime_ms: FRAME_MS,
+            remote_rtp: remote,
+            remote_rtcp: remote,
+            rtcp_mux: true,
+            sends: true,
+            receives: true,
+            security: MediaSecurity::Plain,
+        }
+    }
+
     /// True while the other side keeps the call on hold: it does not listen or does not talk.
     pub fn on_hold(&self) -> bool {
         !(self.sends && self.receives)

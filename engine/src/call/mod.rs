@@ -39,6 +39,7 @@ pub use settings::AgentSettings;
 pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 
 use crate::audio::FRAME_SAMPLES;
+use crate::audio::codec::Codec;
 use crate::audio::denoise::{self, NoiseSuppressor};
 use crate::audio::dtmf::Digit;
 use crate::audio::dtmf_tones::ToneDetector;
@@ -51,9 +52,8 @@ use diagnosis::Diagnosis;
 use frame_leg::FrameLeg;
 use key_sender::{KeySender, KeyWay, Pressed};
 use key_sources::{KeySource, KeySources};
-use leg::{Leg, LegInput};
+use leg::{Audio, Leg, LegInput};
 use line::Line;
-use media::codec_name;
 use outbox::Outbox;
 
 /// Without packets for so long the other side pauses (DTX), and what is played says nothing of its level.
@@ -107,7 +107,7 @@ pub struct Call {
     out: Outbox,
     agent: Arc<AgentSettings>,
     started: Moment,
-    /// Law of everything inside the call, as it began; the leg's own may change with a new offer.
+    /// Law of everything inside the call, as it began; the leg's codec may be another and change with a new offer.
     law: Law,
     /// The 20 ms heard and said in the last tick, law-encoded: what a recording takes.
     caller_frame: [u8; FRAME_SAMPLES],
@@ -120,15 +120,15 @@ pub struct Call {
 // === impl CallFacts ===
 
 impl CallFacts {
-    /// The first event of a call in `law`, answered by the agent of that name.
-    pub fn into_started(self, law: Law, agent: String) -> EventKind {
+    /// The first event of a call in `codec`, answered by the agent of that name.
+    pub fn into_started(self, codec: Codec, agent: String) -> EventKind {
         let (account_id, profile_id) = self.tenant.map(|tenant| (tenant.account_id, tenant.profile_id)).unzip();
         EventKind::CallStarted {
             direction: self.direction,
             from: self.from,
             to: self.to,
             sip_call_id: self.sip_call_id,
-            codec: codec_name(law).to_owned(),
+            codec: codec.name().to_owned(),
             agent,
             node: self.node,
             headers: self.headers,
@@ -144,7 +144,7 @@ impl Call {
     /// An inbound call was just answered: its greeting is on its way. An outbound one is being made: its agent waits.
     pub fn new(now: Moment, setup: CallSetup) -> Self {
         let outbound = setup.facts.direction == Direction::Outbound;
-        let law = setup.media.law();
+        let (law, codec) = (setup.media.law(), setup.media.codec());
         let line = match setup.media {
             MediaSetup::Rtp { session, seed } => Line::Rtp(Leg::new(session, seed, now)),
             MediaSetup::Frames { law } => Line::Frames(FrameLeg::new(law, now)),
@@ -171,7 +171,7 @@ impl Call {
         if call.line.frames().is_some() {
             call.out.keep_cues();
         }
-        call.out.event(now, setup.facts.into_started(law, call.agent.name.clone()));
+        call.out.event(now, setup.facts.into_started(codec, call.agent.name.clone()));
         if !outbound {
             call.conversation.begin(&mut call.out);
         }
@@ -248,7 +248,7 @@ impl Call {
     /// The media session was changed by a new offer and answer.
     pub fn change_media(&mut self, now: Moment, session: MediaSession) {
         let Some(leg) = self.line.rtp_mut() else { return };
-        let (codec, on_hold) = (codec_name(session.law).to_owned(), session.on_hold());
+        let (codec, on_hold) = (session.codec.name().to_owned(), session.on_hold());
         leg.change(now, session);
         self.out.event(now, EventKind::MediaChanged { codec, on_hold });
     }
@@ -301,7 +301,6 @@ impl Call {
         let pressed = self.press_keys();
         // A key's tone takes the place of whatever was to be heard.
         let peer = peer.filter(|_| pressed != Pressed::Audio);
-        let leg_law = self.line.law();
         let leg = match &mut self.line {
             Line::Rtp(leg) => leg,
             Line::Frames(leg) => {
@@ -312,15 +311,17 @@ impl Call {
         if let Pressed::Event(event) = pressed {
             return leg.send_event(&event, packet);
         }
-        if leg_law == law {
-            return leg.send_frame(&self.agent_frame, speaks, packet);
-        }
-        let transcoded = match peer {
+        match peer {
             // Through the call's own law it would lose twice.
-            Some(audio) => audio.map(|sample| leg_law.encode(sample)),
-            None => self.agent_frame.map(|byte| leg_law.encode(law.decode(byte))),
-        };
-        leg.send_frame(&transcoded, speaks, packet)
+            Some(audio) => leg.send_frame(Audio::Linear(&audio), speaks, packet),
+            None => leg.send_frame(Audio::Law(law, &self.agent_frame), speaks, packet),
+        }
+    }
+
+    /// Another packet of the last tick, where the other side wants shorter ones than ours; to be asked until there is
+    /// none.
+    pub fn send_more(&mut self, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
+        self.line.rtp_mut()?.send_more(packet)
     }
 
     /// What else the caller's frame tells: its level, and keys as tones where none come as events.

@@ -20,8 +20,10 @@ use super::route::{NotThrough, put_through};
 use super::sip_call::{CallMedia, SipCall};
 use super::transfer::join;
 use super::unstarted::Unstarted;
+use crate::audio::codec::{Codec, OpusSettings};
 use crate::audio::g711::Law;
 use crate::call::{AgentSettings, CallFacts, CallSetup, MediaSession, MediaSetup, StreamSeed, Tenant, WhenLeft};
+use crate::config::Config;
 use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::shard::{BridgeEnd, NOTICES};
 use crate::wall_clock::unix_ms;
@@ -130,7 +132,7 @@ impl Answered {
     /// Starts the media once the answer is acknowledged, and follows the dialog to its end. False: there was no call.
     async fn follow(mut self, node: &Arc<Node>, call_id: String, facts: CallFacts, admitted: Admitted) -> bool {
         let (shard, key) = (self.media.shard.clone(), self.media.key);
-        let Some(session) = self.acknowledged().await else {
+        let Some(session) = self.acknowledged(node).await else {
             shard.release(key).await;
             // The dialog may be gone already, which is as well; the edge is not to wait for the answer.
             tokio::spawn(async move { self.dialog.bye(Some("no usable answer to our offer")).await });
@@ -163,14 +165,14 @@ impl Answered {
     }
 
     /// The session, once the ACK came.
-    async fn acknowledged(&mut self) -> Option<MediaSession> {
+    async fn acknowledged(&mut self, node: &Node) -> Option<MediaSession> {
         loop {
             match self.dialog.next_event().await? {
                 DialogEvent::Confirmed { answer } => {
                     if let Some(answer) = answer {
-                        return self.media.take_answer(&answer);
+                        return self.media.take_answer(&answer, &node.config);
                     }
-                    return self.media.agreed.take().and_then(|agreed| self.media.agree(agreed));
+                    return self.media.agreed.take().and_then(|agreed| self.media.agree(agreed, &node.config));
                 }
                 DialogEvent::Reoffer { reply, .. } => reply.reject(rejection(491, "Request Pending", None)).await,
                 // A REFER is declined by being dropped.
@@ -185,6 +187,7 @@ impl Answered {
 pub fn local_session(node: &Node) -> sdp::Local {
     sdp::Local {
         addr: node.config.rtp_ip,
+        codecs: node.config.codecs.0.clone(),
         port: 0,
         rtcp_mux: true,
         session_id: rand_u64() >> 1,
@@ -255,7 +258,7 @@ fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
 }
 
 /// What was agreed on, as the media need it. `None`, which cannot be, if the keys cannot be used.
-pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated) -> Option<MediaSession> {
+pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated, config: &Config) -> Option<MediaSession> {
     let (sends, receives) = match agreed.direction {
         sdp::Direction::SendRecv => (true, true),
         sdp::Direction::SendOnly => (true, false),
@@ -263,13 +266,14 @@ pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated) -> Option<Media
         sdp::Direction::Inactive => (false, false),
     };
     Some(MediaSession {
-        law: match agreed.codec {
-            sdp::Codec::Pcmu => Law::Mu,
-            sdp::Codec::Pcma => Law::A,
-        },
+        codec: codec(agreed, config),
         payload_type: agreed.payload_type,
+        receive_payload_type: agreed.receive_payload_type,
         telephone_event: agreed.telephone_event,
-        frames_per_packet: u8::try_from(agreed.ptime_ms / 20).unwrap_or(1).clamp(1, 3),
+        event_clock_hz: agreed.event_clock_hz,
+        comfort_noise: agreed.comfort_noise,
+        pauses: config.comfort_noise,
+        ptime_ms: agreed.ptime_ms.clamp(10, 60),
         remote_rtp: agreed.remote_rtp,
         remote_rtcp: agreed.remote_rtcp,
         rtcp_mux: agreed.rtcp_mux,
@@ -277,6 +281,24 @@ pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated) -> Option<Media
         receives,
         security: keys.terms(&agreed.security)?,
     })
+}
+
+/// The codec, encoding as the settings say and as far as the other side wants it.
+fn codec(agreed: &sdp::Negotiated, config: &Config) -> Codec {
+    match agreed.codec {
+        sdp::Codec::Pcmu => Law::Mu.into(),
+        sdp::Codec::Pcma => Law::A.into(),
+        sdp::Codec::G722 => Codec::G722,
+        sdp::Codec::Opus => {
+            let (ours, theirs) = (&config.opus, agreed.opus);
+            Codec::Opus(OpusSettings {
+                complexity: ours.complexity,
+                bitrate: theirs.max_average_bitrate.map_or(ours.bitrate, |most| ours.bitrate.min(most)),
+                fec: ours.fec && theirs.fec,
+                dtx: ours.dtx && theirs.dtx,
+            })
+        }
+    }
 }
 
 fn rtcp_of(agreed: Option<&sdp::Negotiated>) -> Option<SocketAddr> {

@@ -20,7 +20,7 @@ use super::sip_call::{CallMedia, SipCall};
 use super::trunks::{Destination, WayOutError};
 use super::{Node, Status};
 use crate::audio::g711::Law;
-use crate::call::{AgentSettings, CallCommand, CallFacts, CallSetup, MediaSecurity, MediaSession, Tenant};
+use crate::call::{AgentSettings, CallCommand, CallFacts, CallSetup, MediaSession, Tenant};
 use crate::shard::{CallNotice, NOTICES, ShardHandle};
 use crate::wall_clock::unix_ms;
 
@@ -156,18 +156,8 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
 /// The call's media until SDP says where they go.
 fn nothing_agreed() -> MediaSession {
     let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
-    MediaSession {
-        law: Law::Mu,
-        payload_type: Law::Mu.payload_type(),
-        telephone_event: None,
-        frames_per_packet: 1,
-        remote_rtp: nowhere,
-        remote_rtcp: nowhere,
-        rtcp_mux: true,
-        sends: false,
-        receives: false,
-        security: MediaSecurity::Plain,
-    }
+    let (sends, receives) = (false, false);
+    MediaSession { sends, receives, ..MediaSession::new(Law::Mu.into(), Law::Mu.payload_type(), nowhere) }
 }
 
 // === impl Dialling ===
@@ -239,7 +229,7 @@ impl Dialling {
                         if !std::mem::replace(&mut rings, true) {
                             self.rings(code).await;
                         }
-                        if let Some(session) = self.media.take_answer(&sdp) {
+                        if let Some(session) = self.media.take_answer(&sdp, &self.node.config) {
                             self.media.shard.change(self.media.key, session).await;
                         }
                         continue;
@@ -283,7 +273,7 @@ impl Dialling {
 
     async fn answered(&mut self, dialog: Dialog, answer: &str) -> Outcome {
         let early = self.media.agreed.take();
-        let Some(session) = self.media.take_answer(answer) else {
+        let Some(session) = self.media.take_answer(answer, &self.node.config) else {
             let reason = "The answer's SDP cannot be used".to_owned();
             return Outcome::Over(EndCause::SignallingFailed, SipStatus { code: 488, reason });
         };

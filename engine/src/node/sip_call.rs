@@ -17,6 +17,7 @@ use super::orders::{CallState, Order, OrderError, Wanted};
 use super::referral::follow;
 use super::transfer::{Transfer, Transferred};
 use crate::call::{AgentSettings, CallCommand, MediaSession};
+use crate::config::Config;
 use crate::shard::{CallKey, CallNotice, ShardHandle};
 
 /// Answers to offers of ours that may wait.
@@ -53,16 +54,16 @@ struct Offered {
 
 impl CallMedia {
     /// The session the other side's answer to our offer makes; `None` if it cannot be used.
-    pub fn take_answer(&mut self, answer: &str) -> Option<MediaSession> {
+    pub fn take_answer(&mut self, answer: &str, config: &Config) -> Option<MediaSession> {
         let agreed = sdp::accept_answer(answer, &self.local)
             .inspect_err(|error| tracing::warn!(%error, "the answer to our offer cannot be used"))
             .ok()?;
-        self.agree(agreed)
+        self.agree(agreed, config)
     }
 
     /// The session that is agreed on from now on.
-    pub fn agree(&mut self, agreed: sdp::Negotiated) -> Option<MediaSession> {
-        let session = media_session(&self.keys, &agreed)?;
+    pub fn agree(&mut self, agreed: sdp::Negotiated, config: &Config) -> Option<MediaSession> {
+        let session = media_session(&self.keys, &agreed, config)?;
         self.local.security.role = role_of(&agreed);
         self.agreed = Some(agreed);
         Some(session)
@@ -127,7 +128,7 @@ impl SipCall {
         match event {
             DialogEvent::Reoffer { offer, reply } => self.reoffered(offer, reply).await,
             DialogEvent::Confirmed { answer: Some(answer) } => {
-                if let Some(session) = self.media.take_answer(&answer) {
+                if let Some(session) = self.media.take_answer(&answer, &self.node.config) {
                     self.media.shard.change(self.media.key, session).await;
                 }
             }
@@ -189,7 +190,7 @@ impl SipCall {
     }
 
     async fn on_answer(&mut self, Offered { answer, outcome }: Offered) {
-        let session = answer.map(|answer| self.media.take_answer(&answer));
+        let session = answer.map(|answer| self.media.take_answer(&answer, &self.node.config));
         let done = match session {
             Ok(Some(session)) => {
                 self.media.shard.change(self.media.key, session).await;
@@ -237,7 +238,7 @@ impl SipCall {
             Ok((agreed, body)) => {
                 reply.accept(body).await;
                 if self.media.agreed.as_ref() != Some(&agreed)
-                    && let Some(session) = self.media.agree(agreed)
+                    && let Some(session) = self.media.agree(agreed, &self.node.config)
                 {
                     self.media.shard.change(self.media.key, session).await;
                 }

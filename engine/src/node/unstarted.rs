@@ -50,7 +50,7 @@ impl Unstarted {
             sip: None,
         };
         // No media were agreed on.
-        [event(0, facts.into_started(Law::Mu, agent)), event(1, ended)]
+        [event(0, facts.into_started(Law::Mu.into(), agent)), event(1, ended)]
     }
 }
 

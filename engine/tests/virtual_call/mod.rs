@@ -12,8 +12,8 @@ use bytes::Bytes;
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSecurity, MediaSession,
-    MediaSetup, SpeechCommand, SpeechEvent, StreamSeed, Wish,
+    AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
+    SpeechCommand, SpeechEvent, StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
@@ -71,18 +71,7 @@ pub fn agent() -> AgentSettings {
 }
 
 pub fn session() -> MediaSession {
-    MediaSession {
-        law: Law::Mu,
-        payload_type: 0,
-        telephone_event: Some(101),
-        frames_per_packet: 1,
-        remote_rtp: CALLER.parse().unwrap(),
-        remote_rtcp: CALLER.parse().unwrap(),
-        rtcp_mux: true,
-        sends: true,
-        receives: true,
-        security: MediaSecurity::Plain,
-    }
+    MediaSession { telephone_event: Some(101), ..MediaSession::new(Law::Mu.into(), 0, CALLER.parse().unwrap()) }
 }
 
 /// Audio that is easy to tell from silence: every byte `value`.
@@ -214,8 +203,10 @@ impl VirtualCall {
             self.timestamp = self.timestamp.wrapping_add(160);
         }
         let mut packet = [0; MAX_PACKET_BYTES];
-        if let Some(sent) = self.call.tick(self.now, &mut packet) {
-            self.packets.push(packet[..sent.bytes].to_vec());
+        let mut sent = self.call.tick(self.now, &mut packet);
+        while let Some(one) = sent {
+            self.packets.push(packet[..one.bytes].to_vec());
+            sent = self.call.send_more(&mut packet);
         }
         while let Some(cue) = self.call.pop_cue() {
             self.sent.push((self.now, Sent::Cue(cue)));

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use engine::audio::codec::{self, OpusSettings};
 use engine::audio::g711::Law;
 use engine::call::SrtpKeys;
 use engine::node::{fresh_keys, srtp_keys};
@@ -32,6 +33,8 @@ pub struct Target {
     /// Encrypt the audio, with keys in the SDP (SRTP, RFC 4568); a call that would be in the clear fails.
     pub srtp: bool,
     pub headers: Vec<(String, String)>,
+    /// Codecs offered, best first.
+    pub codecs: Vec<Codec>,
     /// A call that is not answered after this is given up (CANCEL).
     pub patience: Duration,
     /// Remember all that is heard, 16 kB a second.
@@ -102,7 +105,8 @@ impl Phone {
     pub async fn dial(&self, target: &Target) -> Result<Caller, DialError> {
         let dialled = Instant::now();
         let (leg, heard) = self.open(target.keep_audio)?;
-        let local = local(&leg, if target.srtp { sdes() } else { sdp::Security::default() });
+        let security = if target.srtp { sdes() } else { sdp::Security::default() };
+        let local = local(&leg, target.codecs.clone(), security);
         let outgoing = OutgoingTarget {
             via: target.via,
             protocol: if target.tcp { Protocol::Tcp } else { Protocol::Udp },
@@ -175,7 +179,7 @@ impl Ringing {
 
     /// Picks up, with media flowing.
     pub async fn answer(self) -> Result<Caller, DialError> {
-        let local = local(&self.leg, sdp::Security::default());
+        let local = local(&self.leg, Codec::ALL.to_vec(), sdp::Security::default());
         let offer = self.incoming.offer.as_deref().ok_or(DialError::NoOffer)?;
         let (negotiated, answer) = sdp::answer(offer, &local).map_err(DialError::Answer)?;
         let dialog = self.incoming.accept(answer).await?;
@@ -185,9 +189,10 @@ impl Ringing {
 }
 
 /// Our end of a call's media, as SDP tells it.
-fn local(leg: &LegHandle, security: sdp::Security) -> Local {
+fn local(leg: &LegHandle, codecs: Vec<Codec>, security: sdp::Security) -> Local {
     Local {
         addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        codecs,
         port: leg.local().port(),
         rtcp_mux: true,
         session_id: u64::from(leg.local().port()),
@@ -223,11 +228,14 @@ pub(super) fn keys(negotiated: &Negotiated) -> Option<SrtpKeys> {
 pub(super) fn route(negotiated: &Negotiated) -> Route {
     Route {
         remote: negotiated.remote_rtp,
-        law: match negotiated.codec {
-            Codec::Pcmu => Law::Mu,
-            Codec::Pcma => Law::A,
+        codec: match negotiated.codec {
+            Codec::Pcmu => Law::Mu.into(),
+            Codec::Pcma => Law::A.into(),
+            Codec::G722 => codec::Codec::G722,
+            Codec::Opus => codec::Codec::Opus(OpusSettings::default()),
         },
         payload_type: negotiated.payload_type,
+        receive_payload_type: negotiated.receive_payload_type,
         telephone_event: negotiated.telephone_event,
     }
 }

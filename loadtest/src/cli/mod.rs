@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use sip_bridge::sdp::Codec;
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::{Phone, Target};
@@ -67,6 +68,9 @@ struct Dialling {
     /// Extra INVITE header; may be given again
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
+    /// Codec to offer: PCMU, PCMA, G722 or opus; may be given again, best first (default: all)
+    #[arg(long = "codec", value_name = "NAME")]
+    codecs: Vec<Codec>,
     /// Address for our SIP (port 0: any)
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -112,6 +116,7 @@ impl Dialling {
             tcp: self.tcp,
             srtp: self.srtp,
             headers: self.headers.clone(),
+            codecs: if self.codecs.is_empty() { Codec::ALL.to_vec() } else { self.codecs.clone() },
             patience: self.patience,
             keep_audio,
         }

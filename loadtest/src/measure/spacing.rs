@@ -25,8 +25,8 @@ pub struct Arrival {
     pub sequence: u16,
     pub timestamp: u32,
     pub ssrc: u32,
-    /// Samples of audio in the packet (8 kHz).
-    pub samples: u32,
+    /// Length of the audio in the packet, in timestamp units.
+    pub duration: u32,
 }
 
 /// Counts one stream as it arrives. Allocates nothing after creation.
@@ -81,7 +81,7 @@ impl SpacingMeter {
         }
         counts.lost += u64::from(step - 1);
         let advance = arrival.timestamp.wrapping_sub(last.timestamp);
-        let expected = last.samples * u32::from(step);
+        let expected = last.duration * u32::from(step);
         if advance != expected {
             if arrival.marker && advance > expected && advance < 0x8000_0000 {
                 // Silence suppression (RFC 3551 section 4.1): the sender meant this pause.

@@ -50,6 +50,7 @@ impl Callee {
             tcp,
             srtp: false,
             headers: vec![("X-Test".to_owned(), "1".to_owned())],
+            codecs: Codec::ALL.to_vec(),
             patience: Duration::from_secs(10),
             keep_audio: true,
         }
@@ -68,6 +69,7 @@ async fn serve(call: IncomingCall, media: Arc<MediaThread>, manner: Arc<Manner>)
     let (leg, mut heard) = media.open(Ipv4Addr::LOCALHOST, false).unwrap();
     let local = Local {
         addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
         port: leg.local().port(),
         rtcp_mux: true,
         session_id: 1,
@@ -79,8 +81,9 @@ async fn serve(call: IncomingCall, media: Arc<MediaThread>, manner: Arc<Manner>)
     let mut dialog = call.accept(answer).await.unwrap();
     let route = Route {
         remote: agreed.remote_rtp,
-        law: if agreed.codec == Codec::Pcmu { Law::Mu } else { Law::A },
+        codec: if agreed.codec == Codec::Pcmu { Law::Mu } else { Law::A }.into(),
         payload_type: agreed.payload_type,
+        receive_payload_type: agreed.receive_payload_type,
         telephone_event: agreed.telephone_event,
     };
     leg.connect(route, srtp_keys(&agreed.security));

@@ -79,6 +79,7 @@ pub fn straight_to(node: &Node, user: &str) -> Target {
         tcp: false,
         srtp: false,
         headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
+        codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
         patience: SOON,
         keep_audio: true,
     }

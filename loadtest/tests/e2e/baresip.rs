@@ -23,14 +23,19 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Calls `uri`. The microphone is the WAV file `speech`; the phone hangs up at its end.
+    /// Calls `uri`, speaking G.711. The microphone is the WAV file `speech`; the phone hangs up at its end.
     pub fn dial(dir: &Path, uri: &str, speech: &Path) -> Result<Self> {
-        Self::start(dir, uri, speech, "")
+        Self::start(dir, uri, speech, ";audio_codecs=PCMU/8000,PCMA/8000")
+    }
+
+    /// The same, speaking `codecs`, as baresip names them: `opus/48000/2`, `G722/16000/1`.
+    pub fn dial_in(dir: &Path, uri: &str, speech: &Path, codecs: &str) -> Result<Self> {
+        Self::start(dir, uri, speech, &format!(";audio_codecs={codecs}"))
     }
 
     /// The same with encrypted audio. `mediaenc`: how, in baresip's words (`srtp-mand`, `dtls_srtp`).
     pub fn dial_encrypted(dir: &Path, uri: &str, speech: &Path, mediaenc: &str) -> Result<Self> {
-        Self::start(dir, uri, speech, &format!(";mediaenc={mediaenc}"))
+        Self::start(dir, uri, speech, &format!(";audio_codecs=PCMU/8000,PCMA/8000;mediaenc={mediaenc}"))
     }
 
     /// What the phone said on its console.
@@ -53,12 +58,12 @@ impl Phone {
             "audio_channels 1".to_owned(),
             format!("snd_path {}", dir.display()),
             format!("module_path {}", modules()?),
-            "module g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule srtp.so\nmodule dtls_srtp.so".to_owned(),
+            "module g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so".to_owned(),
+            "module srtp.so\nmodule dtls_srtp.so".to_owned(),
             "module_tmp account.so\nmodule_app menu.so\n".to_owned(),
         ];
         fs::write(dir.join("config"), config.join("\n"))?;
-        let own = format!("<sip:phone@127.0.0.1>;regint=0;audio_codecs=PCMU/8000,PCMA/8000{account}\n");
-        fs::write(dir.join("accounts"), own)?;
+        fs::write(dir.join("accounts"), format!("<sip:phone@127.0.0.1>;regint=0{account}\n"))?;
         let mut command = Command::new("baresip");
         command.args(["-4", "-f"]).arg(&dir).args(["-e", &format!("/dial {uri}"), "-t", "120"]);
         let process = Process::spawn("baresip", &mut command, &dir)?;

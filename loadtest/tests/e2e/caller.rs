@@ -66,6 +66,7 @@ impl Phone {
                 tcp: false,
                 srtp: false,
                 headers: Vec::new(),
+                codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
                 patience: Duration::from_secs(10),
                 keep_audio: true,
             },

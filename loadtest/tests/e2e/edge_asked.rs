@@ -45,6 +45,7 @@ impl World {
             tcp: false,
             srtp: false,
             headers: Vec::new(),
+            codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
             patience: SOON,
             keep_audio: false,
         }

@@ -21,6 +21,7 @@ fn local(socket: &UdpSocket, version: u64) -> Local {
     let port = socket.local_addr().expect("an address").port();
     Local {
         addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        codecs: sdp::Codec::ALL.to_vec(),
         port,
         rtcp_mux: true,
         session_id: 1,

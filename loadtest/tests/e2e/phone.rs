@@ -53,3 +53,34 @@ async fn a_real_phone_hears_the_greeting_and_is_answered() {
     let spoken = caller.speech_between(asked - Duration::from_secs(1), asked + Duration::from_secs(4));
     assert!(spoken > Duration::from_millis(500), "the recording holds {spoken:?} of the question");
 }
+
+#[tokio::test]
+async fn phones_that_speak_opus_or_g722_only_are_understood_and_heard() {
+    for (codecs, spoken) in [("opus/48000/2", "opus"), ("G722/16000/1", "G722")] {
+        let stack = Stack::start(1).await.expect("Kamailio and a node");
+        let mut events = stack.nodes[0].events().await.expect("the node's events");
+        let question = say(stack.dir.path(), "what are your opening hours", GREETING_S, 15).expect("a question");
+        let agent = format!("sip:agent@127.0.0.1:{}", stack.port);
+        let mut phone = Phone::dial_in(stack.dir.path(), &agent, &question, codecs).expect("a phone");
+
+        let soon = Duration::from_secs(10);
+        let started = events.until("start of the call", soon, |event| matches!(event, EventKind::CallStarted { .. }));
+        let EventKind::CallStarted { codec, .. } = started.await.expect("the call starts").kind else { unreachable!() };
+        assert_eq!(codec, spoken);
+        let understood =
+            |event: &EventKind| matches!(event, EventKind::TurnTranscribed { text, .. } if text.contains("hours"));
+        events.until("question", Duration::from_secs(25), understood).await.expect("the question is understood");
+        let answered =
+            |event: &EventKind| matches!(event, EventKind::TurnCompleted { heard_text, .. } if !heard_text.is_empty());
+        events.until("answer", Duration::from_secs(20), answered).await.expect("the question is answered");
+
+        phone.hang_up().await.expect("the phone hangs up");
+        let ended = events.until("end of the call", soon, |event| matches!(event, EventKind::CallEnded { .. }));
+        let EventKind::CallEnded { quality, .. } = ended.await.expect("the call ends").kind else { unreachable!() };
+        assert!(quality.packets_lost == 0 && quality.concealed_ms < 200, "{spoken}: {quality:?}");
+        let heard = phone.heard().expect("the phone's recording");
+        let asked = Duration::from_secs(u64::from(GREETING_S));
+        let greeting = heard.speech_between(Duration::ZERO, asked);
+        assert!(greeting > Duration::from_millis(700), "the phone heard {greeting:?} of greeting in {spoken}");
+    }
+}

@@ -47,6 +47,7 @@ impl Bench {
         let port = free_port().expect("a port");
         let offer = sdp::offer(&Local {
             addr,
+            codecs: sdp::Codec::ALL.to_vec(),
             port,
             rtcp_mux: true,
             session_id: 1,

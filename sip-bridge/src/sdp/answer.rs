@@ -1,15 +1,16 @@
 //! Answering an offer, and reading the answer to ours (RFC 3264 6, 7).
 //! Not here: what is chosen (`select`).
 
-use super::offer::{audio_lines, codec_line, session_lines, telephone_event_lines};
+use super::offer::{audio_lines, comfort_noise_line, session_lines, telephone_event_lines};
 use super::select::Side;
 use super::{Local, Negotiated, SdpError, parser, security, select};
 use std::fmt::Write as _;
 
 /// Our answer to `offer`, and what it agrees on.
 ///
-/// The first audio section with a codec of ours is taken, an encrypted one before others, in the offerer's order of
-/// preference; the others are answered with port 0, in their places. An error turns into the fitting [`crate::Rejection`] with `into()`.
+/// The first audio section with a codec of ours is taken, an encrypted one before others, and of its codecs the one we
+/// like best; the other sections are answered with port 0, in their places. An error turns into the fitting
+/// [`crate::Rejection`] with `into()`.
 pub fn answer(offer: &str, local: &Local) -> Result<(Negotiated, String), SdpError> {
     let description = parser::parse(offer)?;
     let (chosen, negotiated) = select::choose(&description, local, Side::Answerer)?;
@@ -21,15 +22,18 @@ pub fn answer(offer: &str, local: &Local) -> Result<(Negotiated, String), SdpErr
             let _ = write!(text, "m={} 0 {} {formats}\r\n", media.kind, media.proto);
             continue;
         }
-        let Negotiated { codec, payload_type, telephone_event, rtcp_mux, direction, .. } = negotiated;
+        let Negotiated { codec, payload_type, telephone_event, comfort_noise, rtcp_mux, direction, .. } = negotiated;
         let _ = write!(text, "m=audio {} {} {payload_type}", local.port, media.proto);
-        if let Some(event) = telephone_event {
-            let _ = write!(text, " {event}");
+        for other in [comfort_noise, telephone_event].into_iter().flatten() {
+            let _ = write!(text, " {other}");
         }
         text.push_str("\r\n");
-        text.push_str(&codec_line(codec, payload_type));
+        text.push_str(&codec.lines(payload_type));
+        if let Some(noise) = comfort_noise {
+            text.push_str(&comfort_noise_line(noise));
+        }
         if let Some(event) = telephone_event {
-            text.push_str(&telephone_event_lines(event));
+            text.push_str(&telephone_event_lines(event, negotiated.event_clock_hz));
         }
         text.push_str(&security::answer_lines(&negotiated.security, media, local));
         text.push_str(&audio_lines(rtcp_mux, direction));

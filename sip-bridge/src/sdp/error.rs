@@ -15,8 +15,8 @@ pub enum SdpError {
     TooLarge { what: &'static str, limit: usize },
     #[error("no audio: offered {offered}; spoken here audio")]
     NoAudio { offered: String },
-    #[error("no codec in common: offered {offered}; spoken here PCMU, PCMA")]
-    NoCodec { offered: String },
+    #[error("no codec in common: offered {offered}; spoken here {spoken}")]
+    NoCodec { offered: String, spoken: String },
     #[error("transport {offered:?} not spoken; spoken here {spoken}")]
     Transport { offered: String, spoken: &'static str },
     #[error("no keys for SRTP: {0}")]

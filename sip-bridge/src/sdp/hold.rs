@@ -13,12 +13,13 @@ pub fn on_hold(offer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sdp::{Direction, Local, Security, accept_answer, answer, offer};
+    use crate::sdp::{Codec, Direction, Local, Security, accept_answer, answer, offer};
 
     #[test]
     fn a_held_side_answers_that_it_only_listens() {
         let local = |port| Local {
             addr: [127, 0, 0, 1].into(),
+            codecs: Codec::ALL.to_vec(),
             port,
             rtcp_mux: true,
             session_id: 1,

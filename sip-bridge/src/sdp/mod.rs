@@ -1,7 +1,8 @@
-//! SDP for a telephone call (RFC 8866) by offer and answer (RFC 3264): G.711 and telephone-event (RFC 4733).
+//! SDP for a telephone call (RFC 8866) by offer and answer (RFC 3264): codecs, telephone-event (RFC 4733).
 //! Not here: sockets, SIP, media; everything is a function of text and addresses.
 
 mod answer;
+mod codec;
 mod crypto;
 mod error;
 mod fingerprint;
@@ -14,6 +15,7 @@ mod select;
 mod tests;
 
 pub use answer::{accept_answer, answer};
+pub use codec::{COMFORT_NOISE, Codec, OpusWishes, UnknownCodec};
 pub use crypto::{Mki, SdesKey, SdesKeys, Suite};
 pub use error::SdpError;
 pub use fingerprint::{DtlsRole, Fingerprint, HashFunction};
@@ -25,38 +27,11 @@ use std::net::{IpAddr, SocketAddr};
 /// Packet length we send and ask for, ms.
 pub const PTIME_MS: u32 = 20;
 
-/// Payload type we offer for telephone-event.
+/// Payload type we offer for telephone-event at 8000 Hz.
 pub const TELEPHONE_EVENT: u8 = 101;
 
-/// What we speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law, static payload type 0, 8000 Hz.
-    Pcmu,
-    /// G.711 A-law, static payload type 8, 8000 Hz.
-    Pcma,
-}
-
-impl Codec {
-    /// All of them, in the order we offer them.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
-
-    /// Encoding name of a=rtpmap (RFC 3551).
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-
-    /// Payload type that needs no a=rtpmap (RFC 3551 table 4).
-    pub fn static_payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-}
+/// The same at Opus' 48,000 Hz: events have the clock of the audio beside them (RFC 4733 2.1).
+pub const TELEPHONE_EVENT_48K: u8 = 100;
 
 /// Which way media flows, as we see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,6 +76,8 @@ impl Direction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
     pub addr: IpAddr,
+    /// What we speak, best first. Between PCMU and PCMA the offerer's order decides.
+    pub codecs: Vec<Codec>,
     /// RTP; RTCP is the next one unless it is multiplexed.
     pub port: u16,
     /// Offer rtcp-mux, and agree to it when it is offered (RFC 5761).
@@ -123,12 +100,20 @@ impl Local {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
     pub codec: Codec,
-    /// Number the codec goes by in RTP, both ways.
+    /// Number the codec goes by in the RTP we send.
     pub payload_type: u8,
-    /// Payload type of telephone-event at 8000 Hz, when both speak it.
+    /// Number it goes by in the RTP we receive: as in the offer, whoever made it (RFC 3264 5.1).
+    pub receive_payload_type: u8,
+    /// Payload type of telephone-event, when both speak it; at the codec's clock rate if that was to be had.
     pub telephone_event: Option<u8>,
-    /// Packet length the other side asked for, ms; 20 when it did not say.
+    /// Clock rate of telephone-event, Hz.
+    pub event_clock_hz: u32,
+    /// Payload type of comfort noise (RFC 3389), when both speak it.
+    pub comfort_noise: Option<u8>,
+    /// Packet length the other side asked for, ms, 20 when it did not say, and at most its a=maxptime.
     pub ptime_ms: u32,
+    /// What the other side asks of Opus, if that is the codec.
+    pub opus: OpusWishes,
     /// Where our RTP goes. Unspecified address while the other side holds the old way (c=0.0.0.0).
     pub remote_rtp: SocketAddr,
     /// Where our RTCP goes: a=rtcp (RFC 3605), the RTP address when multiplexed, else the next port.

@@ -3,18 +3,38 @@
 
 use super::security::{offer_lines, offered_transport};
 use super::select::direction_line;
-use super::{Codec, Direction, Local, PTIME_MS, TELEPHONE_EVENT};
+use super::{COMFORT_NOISE, Codec, Direction, Local, PTIME_MS, TELEPHONE_EVENT, TELEPHONE_EVENT_48K};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-/// Our offer: PCMU, PCMA, telephone-event, both ways.
+/// Our offer: the codecs we speak, comfort noise, telephone-event, both ways.
 pub fn offer(local: &Local) -> String {
     let mut text = session_lines(local, "0 0");
-    let _ = write!(text, "m=audio {} {} 0 8 {TELEPHONE_EVENT}\r\n", local.port, offered_transport(&local.security));
-    for codec in Codec::ALL {
-        text.push_str(&codec_line(codec, codec.static_payload_type()));
+    let _ = write!(text, "m=audio {} {}", local.port, offered_transport(&local.security));
+    for codec in &local.codecs {
+        let _ = write!(text, " {}", codec.offered_payload_type());
     }
-    text.push_str(&telephone_event_lines(TELEPHONE_EVENT));
+    let narrow = local.codecs.iter().any(|codec| codec.clock_rate_hz() == 8000);
+    let events: Vec<(u8, u32)> = [(narrow, TELEPHONE_EVENT, 8000), (speaks_opus(local), TELEPHONE_EVENT_48K, 48_000)]
+        .into_iter()
+        .filter_map(|(offered, payload_type, hz)| offered.then_some((payload_type, hz)))
+        .collect();
+    if narrow {
+        let _ = write!(text, " {COMFORT_NOISE}");
+    }
+    for (payload_type, _) in &events {
+        let _ = write!(text, " {payload_type}");
+    }
+    text.push_str("\r\n");
+    for codec in &local.codecs {
+        text.push_str(&codec.lines(codec.offered_payload_type()));
+    }
+    if narrow {
+        text.push_str(&comfort_noise_line(COMFORT_NOISE));
+    }
+    for (payload_type, clock_rate_hz) in events {
+        text.push_str(&telephone_event_lines(payload_type, clock_rate_hz));
+    }
     text.push_str(&offer_lines(local));
     text.push_str(&audio_lines(local.rtcp_mux, Direction::SendRecv));
     text
@@ -30,13 +50,17 @@ pub(super) fn session_lines(local: &Local, time: &str) -> String {
     format!("v=0\r\no=tandem {session_id} {version} IN {family} {addr}\r\ns=-\r\nc=IN {family} {addr}\r\nt={time}\r\n")
 }
 
-pub(super) fn codec_line(codec: Codec, payload_type: u8) -> String {
-    format!("a=rtpmap:{payload_type} {}/8000\r\n", codec.name())
+fn speaks_opus(local: &Local) -> bool {
+    local.codecs.contains(&Codec::Opus)
+}
+
+pub(super) fn comfort_noise_line(payload_type: u8) -> String {
+    format!("a=rtpmap:{payload_type} CN/8000\r\n")
 }
 
 /// Digits 0 to 15 (RFC 4733 2.4.1).
-pub(super) fn telephone_event_lines(payload_type: u8) -> String {
-    format!("a=rtpmap:{payload_type} telephone-event/8000\r\na=fmtp:{payload_type} 0-15\r\n")
+pub(super) fn telephone_event_lines(payload_type: u8, clock_rate_hz: u32) -> String {
+    format!("a=rtpmap:{payload_type} telephone-event/{clock_rate_hz}\r\na=fmtp:{payload_type} 0-15\r\n")
 }
 
 pub(super) fn audio_lines(rtcp_mux: bool, direction: Direction) -> String {

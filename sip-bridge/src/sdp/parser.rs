@@ -34,7 +34,10 @@ pub(super) struct Media {
     pub address: Option<Address>,
     pub direction: Direction,
     pub rtpmaps: Vec<RtpMap>,
+    /// Format parameters of payload types: a=fmtp (RFC 8866 6.15).
+    pub fmtps: Vec<(u8, String)>,
     pub ptime_ms: Option<u32>,
+    pub maxptime_ms: Option<u32>,
     pub rtcp: Option<Rtcp>,
     pub rtcp_mux: bool,
     /// Values of a=crypto (RFC 4568).
@@ -74,12 +77,14 @@ struct Scope {
     address: Option<Address>,
     direction: Option<Direction>,
     ptime_ms: Option<u32>,
+    maxptime_ms: Option<u32>,
     rtcp: Option<Rtcp>,
     rtcp_mux: bool,
     rtpmaps: Vec<RtpMap>,
     crypto: Vec<String>,
     fingerprints: Vec<String>,
     setup: Option<Setup>,
+    fmtps: Vec<(u8, String)>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Description, SdpError> {
@@ -139,12 +144,14 @@ fn combine(media: Media, own: Scope, session: &Scope) -> Media {
         address: own.address.or_else(|| session.address.clone()),
         direction: own.direction.or(session.direction).unwrap_or(Direction::SendRecv),
         ptime_ms: own.ptime_ms.or(session.ptime_ms),
+        maxptime_ms: own.maxptime_ms.or(session.maxptime_ms),
         rtcp: own.rtcp,
         rtcp_mux: own.rtcp_mux || session.rtcp_mux,
         rtpmaps: own.rtpmaps,
         crypto: own.crypto,
         fingerprints: if own.fingerprints.is_empty() { session.fingerprints.clone() } else { own.fingerprints },
         setup: own.setup.or(session.setup),
+        fmtps: own.fmtps,
         ..media
     }
 }
@@ -168,7 +175,9 @@ fn media_line(value: &str) -> Result<Media, &'static str> {
         address: None,
         direction: Direction::SendRecv,
         rtpmaps: Vec::new(),
+        fmtps: Vec::new(),
         ptime_ms: None,
+        maxptime_ms: None,
         rtcp: None,
         rtcp_mux: false,
         crypto: Vec::new(),
@@ -213,13 +222,19 @@ fn attribute(value: &str, scope: &mut Scope) -> Result<(), &'static str> {
         "fingerprint" if scope.fingerprints.len() < MAX_KEYS => scope.fingerprints.push(value.to_owned()),
         "setup" => scope.setup = Setup::parse(value),
         // A packet length nobody can send is as good as none.
-        "ptime" => scope.ptime_ms = value.split('.').next().and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0),
+        "ptime" => scope.ptime_ms = milliseconds(value),
+        "maxptime" => scope.maxptime_ms = milliseconds(value),
         "rtcp" => scope.rtcp = Some(rtcp(value).ok_or("not an RTCP port")?),
         // A payload type of a section we refuse anyway may be anything, so a bad line is only left out.
         "rtpmap" if scope.rtpmaps.len() < MAX_FORMATS => scope.rtpmaps.extend(rtpmap(value)),
+        "fmtp" if scope.fmtps.len() < MAX_FORMATS => scope.fmtps.extend(fmtp(value)),
         _ => {}
     }
     Ok(())
+}
+
+fn milliseconds(value: &str) -> Option<u32> {
+    value.split('.').next().and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0)
 }
 
 fn rtcp(value: &str) -> Option<Rtcp> {
@@ -238,4 +253,10 @@ fn rtpmap(value: &str) -> Option<RtpMap> {
         clock_rate_hz: parts.next()?.trim().parse().ok()?,
         channels: parts.next().and_then(|n| n.trim().parse().ok()).unwrap_or(1),
     })
+}
+
+/// `96 useinbandfec=1;usedtx=0`
+fn fmtp(value: &str) -> Option<(u8, String)> {
+    let (payload_type, parameters) = value.split_once(' ')?;
+    Some((payload_type.trim().parse().ok().filter(|pt| *pt < 128)?, parameters.trim().to_owned()))
 }

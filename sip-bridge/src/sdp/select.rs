@@ -1,8 +1,8 @@
 //! Choosing from the other side's description: section, codec, addresses (RFC 3264 6, 7).
 //! Not here: the text of either side's description.
 
-use super::parser::{Address, Description, Media};
-use super::{Codec, Direction, Local, Negotiated, PTIME_MS, SdpError, security};
+use super::parser::{Address, Description, Media, RtpMap};
+use super::{COMFORT_NOISE, Codec, Direction, Local, Negotiated, OpusWishes, PTIME_MS, SdpError, security};
 use std::net::{IpAddr, SocketAddr};
 
 /// Longest packet length taken at its word, ms.
@@ -50,15 +50,25 @@ pub(super) fn choose(description: &Description, local: &Local, side: Side) -> Re
 fn negotiate(media: &Media, local: &Local, side: Side) -> Result<Negotiated, SdpError> {
     let security = security::negotiate(media, local, side)?;
     let payload_types = media.formats.iter().filter_map(|format| format.parse::<u8>().ok());
-    let (payload_type, codec) = payload_types
+    let spoken = payload_types.clone().filter_map(|pt| codec_of(media, pt, local).map(|codec| (pt, codec)));
+    let (payload_type, codec) = match side {
+        // Of what we like equally well, the first offered.
+        Side::Answerer => spoken.min_by_key(|(_, codec)| local.codecs.iter().position(|ours| ours.is_like(*codec))),
+        Side::Offerer => { spoken }.next(),
+    }
+    .ok_or_else(|| SdpError::NoCodec {
+        offered: offered_codecs(media),
+        spoken: list(local.codecs.iter().map(|codec| codec.name().to_owned())),
+    })?;
+    let at_clock = |hz| payload_types.clone().find(|pt| is_named(media, *pt, "telephone-event", hz));
+    let own_clock = codec.clock_rate_hz();
+    // Many phones name the event at 8000 Hz only, whatever the codec.
+    let event_clock_hz = if at_clock(own_clock).is_some() { own_clock } else { 8000 };
+    let telephone_event = at_clock(event_clock_hz);
+    let comfort_noise = payload_types
         .clone()
-        .find_map(|pt| codec_of(media, pt).map(|codec| (pt, codec)))
-        .ok_or_else(|| SdpError::NoCodec { offered: offered_codecs(media) })?;
-    let telephone_event = payload_types.clone().find(|pt| {
-        media.rtpmaps.iter().any(|map| {
-            map.payload_type == *pt && map.name.eq_ignore_ascii_case("telephone-event") && map.clock_rate_hz == 8000
-        })
-    });
+        .find(|pt| is_named(media, *pt, "CN", 8000) || (*pt == COMFORT_NOISE && rtpmap_of(media, *pt).is_none()))
+        .filter(|_| own_clock == 8000);
     let address = reachable(media.address.as_ref(), local)?;
     let rtcp_mux = media.rtcp_mux && local.rtcp_mux;
     let remote_rtp = SocketAddr::new(address, media.port);
@@ -73,11 +83,20 @@ fn negotiate(media: &Media, local: &Local, side: Side) -> Result<Negotiated, Sdp
     // c=0.0.0.0 is the old way to hold (RFC 3264 8.4): nothing may be sent there.
     let direction = media.direction.reversed();
     let direction = if address.is_unspecified() { direction.without_sending() } else { direction };
+    let ptime_ms = media.ptime_ms.filter(|ms| *ms <= MAX_PTIME_MS).unwrap_or(PTIME_MS);
+    let wishes = media.fmtps.iter().find(|(pt, _)| *pt == payload_type).map(|(_, text)| OpusWishes::parse(text));
     Ok(Negotiated {
         codec,
         payload_type,
+        receive_payload_type: match side {
+            Side::Answerer => payload_type,
+            Side::Offerer => codec.offered_payload_type(),
+        },
         telephone_event,
-        ptime_ms: media.ptime_ms.filter(|ms| *ms <= MAX_PTIME_MS).unwrap_or(PTIME_MS),
+        event_clock_hz,
+        comfort_noise,
+        ptime_ms: media.maxptime_ms.map_or(ptime_ms, |most| ptime_ms.min(most)),
+        opus: wishes.filter(|_| codec == Codec::Opus).unwrap_or_default(),
         remote_rtp,
         remote_rtcp,
         rtcp_mux,
@@ -87,13 +106,26 @@ fn negotiate(media: &Media, local: &Local, side: Side) -> Result<Negotiated, Sdp
 }
 
 /// What a payload type means here: its a=rtpmap, or the static assignment when there is none.
-fn codec_of(media: &Media, payload_type: u8) -> Option<Codec> {
-    match media.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
-        Some(map) => Codec::ALL.into_iter().find(|codec| {
-            map.name.eq_ignore_ascii_case(codec.name()) && map.clock_rate_hz == 8000 && map.channels == 1
+fn codec_of(media: &Media, payload_type: u8, local: &Local) -> Option<Codec> {
+    let mut ours = local.codecs.iter().copied();
+    match rtpmap_of(media, payload_type) {
+        // Opus is always written with two channels; one that is not is Opus all the same.
+        Some(map) => ours.find(|codec| {
+            map.name.eq_ignore_ascii_case(codec.name())
+                && map.clock_rate_hz == codec.clock_rate_hz()
+                && (map.channels == 1 || *codec == Codec::Opus)
         }),
-        None => Codec::ALL.into_iter().find(|codec| codec.static_payload_type() == payload_type),
+        None => ours.find(|codec| codec.static_payload_type() == Some(payload_type)),
     }
+}
+
+fn rtpmap_of(media: &Media, payload_type: u8) -> Option<&RtpMap> {
+    media.rtpmaps.iter().find(|map| map.payload_type == payload_type)
+}
+
+fn is_named(media: &Media, payload_type: u8, name: &str, clock_rate_hz: u32) -> bool {
+    rtpmap_of(media, payload_type)
+        .is_some_and(|map| map.name.eq_ignore_ascii_case(name) && map.clock_rate_hz == clock_rate_hz)
 }
 
 /// The address, if it is one and of our family: a socket of one family cannot reach the other.

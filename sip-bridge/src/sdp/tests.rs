@@ -1,6 +1,8 @@
 //! Offers as devices really write them, and properties over any text.
 //! Not here: the SIP that carries them.
 
+mod codecs;
+
 use super::*;
 use crate::Rejection;
 use proptest::prelude::*;
@@ -10,6 +12,7 @@ const V4: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.5\r\ns=-\r\nc=IN IP4 192.0.2.5\r
 fn local() -> Local {
     Local {
         addr: "192.0.2.1".parse().expect("an address"),
+        codecs: Codec::ALL.to_vec(),
         port: 20000,
         rtcp_mux: true,
         session_id: 42,
@@ -27,7 +30,7 @@ fn refuse(offer: &str) -> SdpError {
 }
 
 #[test]
-fn an_ordinary_offer_is_answered_with_its_first_codec_of_ours() {
+fn an_ordinary_offer_is_answered_with_its_first_law_of_g711() {
     let offer = format!(
         "{V4}m=audio 4000 RTP/AVP 18 8 0 96\r\na=rtpmap:18 G729/8000\r\na=rtpmap:8 PCMA/8000\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-16\r\na=ptime:30\r\n"
@@ -38,8 +41,12 @@ fn an_ordinary_offer_is_answered_with_its_first_codec_of_ours() {
         Negotiated {
             codec: Codec::Pcma,
             payload_type: 8,
+            receive_payload_type: 8,
             telephone_event: Some(96),
+            event_clock_hz: 8000,
+            comfort_noise: None,
             ptime_ms: 30,
+            opus: OpusWishes::default(),
             remote_rtp: "192.0.2.5:4000".parse().expect("an address"),
             remote_rtcp: "192.0.2.5:4001".parse().expect("an address"),
             rtcp_mux: false,
@@ -66,7 +73,10 @@ fn an_rtpmap_decides_what_a_payload_type_means() {
     let dynamic = take(&format!("{V4}m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 pcmu/8000/1\r\n")).0;
     assert_eq!((dynamic.codec, dynamic.payload_type), (Codec::Pcmu, 97));
     let renamed = refuse(&format!("{V4}m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 G726-32/8000\r\n"));
-    assert_eq!(renamed, SdpError::NoCodec { offered: "G726-32".to_owned() });
+    assert_eq!(
+        renamed,
+        SdpError::NoCodec { offered: "G726-32".to_owned(), spoken: "PCMU, PCMA, opus, G722".to_owned() }
+    );
     refuse(&format!("{V4}m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMU/16000\r\n"));
     refuse(&format!("{V4}m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMU/8000/2\r\n"));
 }
@@ -179,10 +189,10 @@ fn refusals_name_what_was_offered_and_map_to_488_with_a_warning() {
     let cases = [
         (
             format!(
-                "{V4}m=audio 4000 RTP/AVP 18 111 101\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n"
+                "{V4}m=audio 4000 RTP/AVP 18 111 101\r\na=rtpmap:111 speex/16000\r\na=rtpmap:101 telephone-event/8000\r\n"
             ),
             305,
-            "no codec in common: offered G729, opus/48000; spoken here PCMU, PCMA",
+            "no codec in common: offered G729, speex/16000; spoken here PCMU, PCMA, opus, G722",
         ),
         (format!("{V4}m=video 4000 RTP/AVP 96\r\n"), 304, "no audio: offered video; spoken here audio"),
         (format!("{V4}m=audio 0 RTP/AVP 0\r\n"), 304, "no audio: offered audio (disabled); spoken here audio"),
@@ -267,9 +277,12 @@ fn a_new_version_keeps_the_session() {
 
 /// Offers that keep to the grammar: several sections, any codecs, addresses at either level.
 fn any_offer() -> impl Strategy<Value = String> {
-    let format = prop_oneof![Just(0_u8), Just(8), Just(18), 96..=127_u8];
-    let map =
-        (0..=127_u8, prop_oneof!["PCMU", "pcma", "opus", "telephone-event"], prop_oneof![Just(8000), Just(48000)]);
+    let format = prop_oneof![Just(0_u8), Just(8), Just(9), Just(13), Just(18), 96..=127_u8];
+    let map = (
+        0..=127_u8,
+        prop_oneof!["PCMU", "pcma", "opus", "CN", "telephone-event"],
+        prop_oneof![Just(8000), Just(48000)],
+    );
     let section = (
         prop_oneof![Just("audio"), Just("video")],
         0..=u16::MAX,

@@ -30,6 +30,7 @@ pub async fn endpoint() -> Endpoint {
 pub fn local(port: u16) -> Local {
     Local {
         addr: Ipv4Addr::LOCALHOST.into(),
+        codecs: sdp::Codec::ALL.to_vec(),
         port,
         rtcp_mux: true,
         session_id: 7,

@@ -23,8 +23,7 @@ impl Playout {
     pub fn next_frame(&mut self, now: Moment, out: &mut [i16; FRAME_SAMPLES]) -> Frame {
         let clock = samples_of(now);
         if self.waiting && !self.begins(clock) {
-            self.concealer.keep_quiet(out);
-            return Frame::Silence;
+            return self.wait(out);
         }
         let depth = clock - self.line - self.target.floor();
         self.depth += (depth as f32 - self.depth) / 8.0;
@@ -32,6 +31,16 @@ impl Playout {
             return Frame::Voice;
         }
         self.assemble(out)
+    }
+
+    /// What is heard while waiting: what was there before fades away, unless the sender said that it pauses.
+    fn wait(&mut self, out: &mut [i16; FRAME_SAMPLES]) -> Frame {
+        if self.pause.is_none() && self.concealer.is_active() && !self.concealer.is_silent() {
+            self.concealer.make_up(out);
+            return Frame::Concealed;
+        }
+        self.fill_pause(out);
+        Frame::Silence
     }
 
     /// While waiting: whether the next packet's time has come. Puts `line` there.
@@ -42,13 +51,13 @@ impl Playout {
         let floor = self.target.floor();
         let Some(gap) = self.store.gap(self.edge, CAPACITY) else {
             // In silence the line follows the clock at the target depth.
-            self.line = self.line.max(clock - floor - self.target.target());
+            self.line = self.line.max(clock - floor - self.wanted_depth());
             self.give_up_behind();
             return false;
         };
         let next = self.edge + gap as i64;
         let depth = clock - next - floor;
-        if depth < self.target.target() - EARLY {
+        if depth < self.wanted_depth() - EARLY {
             return false;
         }
         self.give_up_to(next);
@@ -60,7 +69,7 @@ impl Playout {
 
     /// Brings the depth towards its target. True if it has written the frame.
     fn correct_depth(&mut self, depth: i64, out: &mut [i16; FRAME_SAMPLES]) -> bool {
-        let target = self.target.target();
+        let target = self.wanted_depth();
         let smooth = self.depth as i64;
         self.correction_pause = self.correction_pause.saturating_sub(1);
         if depth > MAX_TARGET + TOO_DEEP {
@@ -122,13 +131,28 @@ impl Playout {
             let run = self.store.run(self.line, rest.len());
             if run > 0 {
                 let piece = &mut rest[..run];
+                if self.pauses() {
+                    self.pause = None;
+                }
+                let bridged = self.line < self.bridged_to;
                 self.decode(piece);
                 self.concealer.received(piece);
                 self.played(run);
-                (filled, received) = (filled + run, received + run);
+                (filled, received) = (filled + run, received + if bridged { 0 } else { run });
                 continue;
             }
             let gap = self.store.gap(self.line, CAPACITY);
+            if self.pauses() {
+                let length = gap.unwrap_or(rest.len()).min(rest.len());
+                self.play_pause(&mut rest[..length], gap.is_some());
+                filled += length;
+                continue;
+            }
+            if let Some(gap) = gap
+                && self.bridge(gap)
+            {
+                continue;
+            }
             let length = gap.unwrap_or(rest.len()).min(rest.len());
             let was_silent = self.concealer.is_silent();
             self.concealer.make_up(&mut rest[..length]);
@@ -147,13 +171,58 @@ impl Playout {
             filled += length;
         }
         match received {
-            0 if self.concealer.is_silent() => Frame::Silence,
+            0 if self.concealer.is_silent() || self.waiting => Frame::Silence,
             0..80 => Frame::Concealed,
             _ => Frame::Voice,
         }
     }
 
-    fn decode(&self, out: &mut [i16]) {
+    /// Whether the sender has said that it is silent now.
+    fn pauses(&self) -> bool {
+        self.pause.is_some_and(|from| self.line >= from)
+    }
+
+    /// The pause begins, or goes on until the next packet, which is there already if it `ends`.
+    fn play_pause(&mut self, out: &mut [i16], ends: bool) {
+        self.concealer.cut();
+        self.fill_pause(out);
+        self.concealer.received(out);
+        if ends {
+            self.played(out.len());
+        } else {
+            self.line += out.len() as i64;
+            self.give_up_behind();
+            self.waiting = true;
+        }
+    }
+
+    /// What is heard while nothing is played: the noise the sender described or the codec knows of, else the line's.
+    fn fill_pause(&mut self, out: &mut [i16]) {
+        let pauses = self.pause.is_some();
+        if let Some(noise) = self.noise.as_mut().filter(|_| pauses) {
+            return noise.fill(out);
+        }
+        if !(pauses && self.decoding.as_mut().is_some_and(|decoding| decoding.pause(out))) {
+            self.concealer.keep_quiet(out);
+        }
+    }
+
+    /// Has the codec make up the `gap` samples before the next packet.
+    fn bridge(&mut self, gap: usize) -> bool {
+        let line = self.line;
+        if !self.decoding.as_mut().is_some_and(|decoding| decoding.bridge(line)) {
+            return false;
+        }
+        self.bridged_to = line + gap as i64;
+        self.store.mark(line, self.bridged_to);
+        self.concealed += gap as u64;
+        true
+    }
+
+    fn decode(&mut self, out: &mut [i16]) {
+        if let Some(decoding) = &mut self.decoding {
+            return decoding.read(self.line, out);
+        }
         let (first, second) = self.store.pieces(self.line, out.len());
         let (head, tail) = out.split_at_mut(first.len());
         self.law.decode_into(first, head);

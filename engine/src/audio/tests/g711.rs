@@ -52,3 +52,38 @@ fn slices_are_coded_like_single_samples() {
         assert_eq!(law.encode(0), law.silence());
     }
 }
+
+#[test]
+fn every_code_decodes_by_the_formula_of_the_recommendation() {
+    for byte in 0..=255u8 {
+        // Tables 1 and 2: sign, segment, step; A-law with every other bit, µ-law with every bit turned.
+        let part = |code: u8| (code & 0x80 != 0, u32::from(code >> 4 & 7), i32::from(code & 15));
+        let (negative, segment, step) = part(!byte);
+        let magnitude = ((2 * step + 33) << segment) - 33;
+        assert_eq!(i32::from(Law::Mu.decode(byte)), 4 * if negative { -magnitude } else { magnitude }, "µ {byte:02x}");
+        let (positive, segment, step) = part(byte ^ 0x55);
+        let magnitude = if segment == 0 { 2 * step + 1 } else { (2 * step + 33) << (segment - 1) };
+        assert_eq!(i32::from(Law::A.decode(byte)), 8 * if positive { magnitude } else { -magnitude }, "A {byte:02x}");
+    }
+}
+
+#[test]
+fn every_sample_is_encoded_between_the_decision_values_of_the_recommendation() {
+    for sample in i16::MIN..=i16::MAX {
+        // µ-law looks at 14 bits; decision values begin at 1, 3, 5 and their distance doubles with each segment.
+        let magnitude = (i32::from(sample) >> 2).abs().min(8158);
+        let code = !Law::Mu.encode(sample);
+        let (segment, step) = (code >> 4 & 7, i32::from(code & 15));
+        let decision = |step: i32| ((2 * step + 32) << segment) - 33;
+        assert!((decision(step)..decision(step + 1)).contains(&magnitude), "µ {sample}: {code:02x}");
+        assert_eq!(code & 0x80 != 0, sample < 0);
+        // A-law looks at 13 bits and has no zero: -1 is to the left what 0 is to the right.
+        let value = i32::from(sample) >> 3;
+        let magnitude = if value < 0 { !value } else { value };
+        let code = Law::A.encode(sample) ^ 0x55;
+        let (segment, step) = (code >> 4 & 7, i32::from(code & 15));
+        let decision = |step: i32| if segment == 0 { 2 * step } else { (step + 16) << segment };
+        assert!((decision(step)..decision(step + 1)).contains(&magnitude), "A {sample}: {code:02x}");
+        assert_eq!(code & 0x80 == 0, sample < 0);
+    }
+}

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Key;
-use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::dtmf::DtmfReceiver;
 use crate::audio::playout::Playout;
 use crate::call::media::MediaSession;
@@ -14,7 +13,7 @@ use crate::clock::Moment;
 use crate::rtp::rtcp::{self, ReportBlock, RtcpPacket};
 use crate::rtp::{ReceptionStats, RtpPacket, round_trip};
 
-/// Comfort noise (RFC 3389): a sender that falls silent; we play silence then anyway.
+/// Static payload type of comfort noise (RFC 3389), which some send without having agreed on it.
 const COMFORT_NOISE: u8 = 13;
 
 /// How long stragglers of a stream that was replaced are ignored.
@@ -92,6 +91,8 @@ pub struct Reports {
     sent: u64,
     /// Highest sequence number they saw; `None` until a report mentions our stream.
     pub highest: Option<u32>,
+    /// Part of our packets the last report says were lost, of 256; until it is asked for.
+    pub lost: Option<u8>,
     /// The other side said that its stream ends (BYE).
     pub said_bye: bool,
 }
@@ -123,6 +124,7 @@ impl Reports {
         self.sent = ours.packets;
         let Some(block) = block else { return };
         self.highest = Some(block.highest_sequence);
+        self.lost = Some(block.fraction_lost);
         if let Some(round_trip) = round_trip(ours.ntp_now, &block) {
             self.round_trip = Some((round_trip, now));
         }
@@ -140,8 +142,8 @@ impl Receiving {
     pub(super) fn new(session: &MediaSession, now: Moment) -> Self {
         Self {
             rtp_lock: SourceLock::new(session.remote_rtp, now),
-            playout: Playout::new(session.law),
-            reception: ReceptionStats::new(SAMPLE_RATE_HZ),
+            playout: Playout::new(session.codec),
+            reception: ReceptionStats::new(session.codec.clock_rate_hz()),
             last_packet: now,
             last_report: now,
             packets_received: 0,
@@ -155,7 +157,7 @@ impl Receiving {
             replaced: None,
             lost_before: 0,
             runs_before: 0,
-            keys: DtmfReceiver::new(SAMPLE_RATE_HZ),
+            keys: DtmfReceiver::new(session.event_clock_hz),
         }
     }
 
@@ -176,8 +178,10 @@ impl Receiving {
         self.reports.said_bye = false;
         let changed = self.follow_ssrc(now, packet.ssrc, session);
         self.reception.on_packet(now, packet.sequence, packet.timestamp);
-        if packet.payload_type == session.payload_type {
+        if is_audio(packet.payload_type, session) {
             self.playout.insert(now, &packet);
+        } else if is_noise(packet.payload_type, session) {
+            self.playout.pause_with_noise(&packet);
         } else {
             self.playout.pass_over(packet.sequence);
         }
@@ -255,8 +259,16 @@ impl Receiving {
             self.rtp_lock.signal(new.remote_rtp, now);
             self.rtcp_source = None;
         }
-        if old.law != new.law {
-            self.playout.restart(new.law);
+        if old.event_clock_hz != new.event_clock_hz {
+            self.keys = DtmfReceiver::new(new.event_clock_hz);
+        }
+        if !new.codec.decodes(old.codec) {
+            self.playout.restart(new.codec);
+        }
+        if old.codec.clock_rate_hz() != new.codec.clock_rate_hz() {
+            self.lost_before += self.reception.lost();
+            self.runs_before += self.reception.loss_runs();
+            self.reception = ReceptionStats::new(new.codec.clock_rate_hz());
         }
         self.last_packet = now;
     }
@@ -279,9 +291,9 @@ impl Receiving {
         session: &MediaSession,
     ) -> Option<RtpPacket<'a>> {
         let packet = RtpPacket::parse(datagram).ok()?;
-        let known = packet.payload_type == session.payload_type
+        let known = is_audio(packet.payload_type, session)
             || session.telephone_event == Some(packet.payload_type)
-            || packet.payload_type == COMFORT_NOISE;
+            || is_noise(packet.payload_type, session);
         let straggler = self.replaced.is_some_and(|(ssrc, at)| ssrc == packet.ssrc && now.since(at) < STRAGGLERS);
         if straggler {
             return None;
@@ -319,9 +331,18 @@ impl Receiving {
         self.replaced = Some((old, now));
         self.lost_before += self.reception.lost();
         self.runs_before += self.reception.loss_runs();
-        self.reception = ReceptionStats::new(SAMPLE_RATE_HZ);
-        self.playout.restart(session.law);
-        self.keys = DtmfReceiver::new(SAMPLE_RATE_HZ);
+        self.reception = ReceptionStats::new(session.codec.clock_rate_hz());
+        self.playout.restart(session.codec);
+        self.keys = DtmfReceiver::new(session.event_clock_hz);
         true
     }
+}
+
+/// Of the number that was agreed on for this direction, or the one we send by, as many do.
+fn is_audio(payload_type: u8, session: &MediaSession) -> bool {
+    payload_type == session.receive_payload_type || payload_type == session.payload_type
+}
+
+fn is_noise(payload_type: u8, session: &MediaSession) -> bool {
+    session.comfort_noise == Some(payload_type) || payload_type == COMFORT_NOISE
 }

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::StreamSeed;
+use super::packetiser::{Audio, Packetiser};
 use crate::audio::FRAME_SAMPLES;
+use crate::audio::codec::{ComfortNoise, Encoded};
 use crate::call::media::{MAX_PAYLOAD_BYTES, MediaSession};
 use crate::clock::Moment;
 use crate::rtp::rtcp::{Report, ReportBlock, SenderInfo};
@@ -18,6 +20,15 @@ const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 /// Room for the longest packet we send, encrypted or not.
 pub const MAX_PACKET_BYTES: usize = HEADER_BYTES + MAX_PAYLOAD_BYTES + srtp::MAX_TRAILER_BYTES;
+
+/// Frames without voice after which a sender that pauses does so: 200 ms.
+const PAUSE_AFTER: u32 = 10;
+
+/// Frames from one packet of comfort noise to the next: 400 ms.
+const NOISE_EVERY: u32 = 20;
+
+/// The noise we say there is behind the agent, -dBov.
+const NOISE_LEVEL: u8 = 70;
 
 /// Mean time between reports (RFC 3550 section 6.2).
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -36,12 +47,14 @@ pub(super) struct Sending {
     /// Wall-clock time at the clock's zero, microseconds since the Unix epoch.
     wall_zero_us: u64,
     sequence: u16,
-    /// Timestamp of the next frame.
+    /// Timestamp of the first sample that waits.
     timestamp: u32,
     cname: String,
-    payload: [u8; MAX_PAYLOAD_BYTES],
-    /// Bytes of `payload` filled so far.
-    filled: usize,
+    audio: Packetiser,
+    /// Frames without voice so far.
+    quiet_frames: u32,
+    /// The other side was told that there is silence.
+    pausing: bool,
     /// The next packet is the first of a talkspurt.
     marker: bool,
     spoke: bool,
@@ -53,15 +66,16 @@ pub(super) struct Sending {
 // === impl Sending ===
 
 impl Sending {
-    pub(super) fn new(seed: StreamSeed, now: Moment) -> Self {
+    pub(super) fn new(session: &MediaSession, seed: StreamSeed, now: Moment) -> Self {
         Self {
             ssrc: seed.ssrc,
             wall_zero_us: (seed.started_at_ms * 1000).saturating_sub(now.as_micros()),
             sequence: seed.sequence,
             timestamp: seed.timestamp,
             cname: seed.cname,
-            payload: [0; MAX_PAYLOAD_BYTES],
-            filled: 0,
+            audio: Packetiser::new(session.codec),
+            quiet_frames: 0,
+            pausing: false,
             marker: true,
             spoke: false,
             next_report: now + REPORT_INTERVAL / 2,
@@ -70,9 +84,11 @@ impl Sending {
         }
     }
 
+    /// Takes the next 20 ms. The packet is in `packet` when one is full; there may be another, see
+    /// [`Self::next_packet`].
     pub(super) fn send_frame(
         &mut self,
-        frame: &[u8; FRAME_SAMPLES],
+        audio: Audio<'_>,
         voice: bool,
         session: &MediaSession,
         to: SocketAddr,
@@ -80,32 +96,92 @@ impl Sending {
     ) -> Option<Transmit> {
         self.marker |= voice && !self.spoke;
         self.spoke = voice;
-        let wanted = usize::from(session.frames_per_packet.clamp(1, 3)) * FRAME_SAMPLES;
-        if self.filled + FRAME_SAMPLES > MAX_PAYLOAD_BYTES || !session.sends {
-            self.timestamp = self.timestamp.wrapping_add(self.filled as u32);
-            self.filled = 0;
-        }
+        self.quiet_frames = if voice { 0 } else { self.quiet_frames.saturating_add(1) };
         if !session.sends {
-            self.timestamp = self.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+            self.pass_over(self.audio.filled() + FRAME_SAMPLES, session);
+            self.audio.clear();
             self.marker = true;
             return None;
         }
-        self.payload[self.filled..self.filled + FRAME_SAMPLES].copy_from_slice(frame);
-        self.filled += FRAME_SAMPLES;
-        if self.filled < wanted {
-            return None;
-        }
+        self.audio.push(audio);
+        self.next_packet(session, to, packet)
+    }
+
+    /// The next packet, if there is enough for it.
+    pub(super) fn next_packet(
+        &mut self,
+        session: &MediaSession,
+        to: SocketAddr,
+        packet: &mut [u8; MAX_PACKET_BYTES],
+    ) -> Option<Transmit> {
+        let samples = self.audio.packet_samples(session.ptime_ms);
         let (header, payload) = packet.split_first_chunk_mut::<HEADER_BYTES>()?;
-        write_header(header, self.marker, session.payload_type, self.sequence, self.timestamp, self.ssrc);
-        payload[..self.filled].copy_from_slice(&self.payload[..self.filled]);
-        let sent = self.filled;
-        self.filled = 0;
-        self.marker = false;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(sent as u32);
-        self.packets += 1;
-        self.octets += sent as u64;
-        Some(Transmit { bytes: HEADER_BYTES + sent, to })
+        // What is behind it is the cipher's.
+        let payload = payload.get_mut(..MAX_PAYLOAD_BYTES)?;
+        while self.audio.filled() >= samples {
+            let timestamp = self.timestamp;
+            let noise = session.comfort_noise.filter(|_| session.pauses && self.quiet_frames >= PAUSE_AFTER);
+            let bytes = match noise {
+                Some(_) => {
+                    self.audio.skip(samples);
+                    self.describe_noise(payload)
+                }
+                None => self.encode(samples, payload),
+            };
+            self.pass_over(samples, session);
+            let Some(bytes) = bytes else {
+                self.marker = true;
+                continue;
+            };
+            let payload_type = noise.unwrap_or(session.payload_type);
+            write_header(header, self.marker, payload_type, self.sequence, timestamp, self.ssrc);
+            self.marker = false;
+            self.sequence = self.sequence.wrapping_add(1);
+            self.packets += 1;
+            self.octets += bytes as u64;
+            return Some(Transmit { bytes: HEADER_BYTES + bytes, to });
+        }
+        None
+    }
+
+    /// The stream goes on in another codec, as the same source and without a jump in its time.
+    pub(super) fn change(&mut self, old: &MediaSession, new: &MediaSession) {
+        if old.codec == new.codec {
+            return;
+        }
+        self.pass_over(self.audio.filled(), old);
+        self.audio = Packetiser::new(new.codec);
+        self.pausing = false;
+        self.marker = true;
+    }
+
+    /// The other side reports to have lost this part of our packets, of 256.
+    pub(super) fn expect_loss(&mut self, of_256: u8) {
+        self.audio.expect_loss((u32::from(of_256) * 100).div_ceil(256) as u8);
+    }
+
+    /// Takes a packet's worth out; the payload's length, `None` if there is nothing to be sent.
+    fn encode(&mut self, samples: usize, payload: &mut [u8]) -> Option<usize> {
+        let encoded = self.audio.take(samples, payload);
+        let told = std::mem::replace(&mut self.pausing, matches!(encoded, Encoded::Silence(_)));
+        match encoded {
+            Encoded::Voice(0) => None,
+            Encoded::Silence(_) if told => None,
+            Encoded::Voice(bytes) | Encoded::Silence(bytes) => Some(bytes),
+        }
+    }
+
+    /// Comfort noise, now and then.
+    fn describe_noise(&mut self, payload: &mut [u8]) -> Option<usize> {
+        let due = (self.quiet_frames - PAUSE_AFTER).is_multiple_of(NOISE_EVERY);
+        let description = ComfortNoise::packet(NOISE_LEVEL);
+        payload.first_chunk_mut().filter(|_| due).map(|place| *place = description)?;
+        Some(description.len())
+    }
+
+    /// So many samples' time passes.
+    fn pass_over(&mut self, samples: usize, session: &MediaSession) {
+        self.timestamp = self.timestamp.wrapping_add(samples as u32 * session.codec.ticks_per_sample());
     }
 
     pub(super) fn report_is_due(&self, now: Moment) -> bool {

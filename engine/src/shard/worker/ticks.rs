@@ -55,12 +55,16 @@ impl Worker {
 
     fn tick_packets(&mut self, index: CallIndex, socket: SocketIndex, now: Moment) {
         let Some(live) = self.calls.at_mut(index) else { return };
-        let sent = live.call.tick(now, self.batch.next_packet());
+        let mut sent = live.call.tick(now, self.batch.next_packet());
         if let Some(tape) = live.tape.as_mut() {
             tape.take(live.call.last_frames(), &mut self.config.tap);
         }
-        if sent.is_some_and(|s| self.batch.push(s.bytes, s.to)) {
-            self.flush(socket, ChannelKind::Rtp);
+        while let Some(packet) = sent {
+            if self.batch.push(packet.bytes, packet.to) {
+                self.flush(socket, ChannelKind::Rtp);
+            }
+            let Some(live) = self.calls.at_mut(index) else { return };
+            sent = live.call.send_more(self.batch.next_packet());
         }
         while let Some(live) = self.calls.at_mut(index)
             && let Some(handshake) = live.call.send_handshake(now, self.batch.next_packet())

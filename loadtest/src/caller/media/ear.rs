@@ -2,6 +2,7 @@
 //! No sockets; packets come with their kernel time.
 
 use engine::audio::FRAME_SAMPLES;
+use engine::audio::codec::{Codec, Decoder};
 use engine::clock::Moment;
 use engine::rtp::{RtpPacket, is_rtcp};
 
@@ -21,6 +22,7 @@ pub struct Ear {
     rtcp: u64,
     first_packet: Option<Moment>,
     audio: Option<Audio>,
+    decoder: Option<(Codec, Decoder)>,
 }
 
 /// Heard audio in the sender's media time.
@@ -44,6 +46,7 @@ impl Ear {
             rtcp: 0,
             first_packet: None,
             audio: keep_audio.then(Audio::default),
+            decoder: None,
         }
     }
 
@@ -58,28 +61,33 @@ impl Ear {
             return;
         }
         let packet = match RtpPacket::parse(datagram) {
-            Ok(packet) if packet.payload_type == route.payload_type => packet,
+            Ok(packet) if packet.payload_type == route.receive_payload_type => packet,
             _ => {
                 self.ignored += 1;
                 return;
             }
         };
+        let mut samples = [0; Decoder::LONGEST_PACKET];
+        let decoder = match &mut self.decoder {
+            Some((codec, decoder)) if *codec == route.codec => decoder,
+            other => &mut other.insert((route.codec, Decoder::new(route.codec))).1,
+        };
+        let length = decoder.decode(packet.payload, &mut samples).unwrap_or(0);
+        let samples = samples.get(..length).unwrap_or_default();
+        let ticks = route.codec.ticks_per_sample();
         self.meter.on_packet(Arrival {
             at,
             marker: packet.marker,
             sequence: packet.sequence,
             timestamp: packet.timestamp,
             ssrc: packet.ssrc,
-            samples: packet.payload.len() as u32,
+            duration: length as u32 * ticks,
         });
         if self.first_packet.is_none() {
             self.first_packet = Some(at);
             tell(Event::FirstPacket { at });
         }
-        let mut frame = [0; FRAME_SAMPLES];
-        for (n, chunk) in packet.payload.chunks(FRAME_SAMPLES).enumerate() {
-            route.law.decode_into(chunk, &mut frame);
-            let Some(samples) = frame.get(..chunk.len()) else { continue };
+        for (n, samples) in samples.chunks(FRAME_SAMPLES).enumerate() {
             self.voiced_frames += u64::from(level::is_voiced(samples));
             match self.finder.push(at, samples) {
                 Some(Change::Started { at }) => tell(Event::VoiceStarted { at }),
@@ -87,8 +95,8 @@ impl Ear {
                 None => {}
             }
             if let Some(audio) = &mut self.audio {
-                let timestamp = packet.timestamp.wrapping_add((n * FRAME_SAMPLES) as u32);
-                audio.place(packet.ssrc, timestamp, samples);
+                let timestamp = packet.timestamp.wrapping_add((n * FRAME_SAMPLES) as u32 * ticks);
+                audio.place(packet.ssrc, timestamp, ticks, samples);
             }
         }
     }
@@ -109,7 +117,8 @@ impl Ear {
 // === impl Audio ===
 
 impl Audio {
-    fn place(&mut self, ssrc: u32, timestamp: u32, frame: &[i16]) {
+    /// `ticks`: of the timestamp's clock in a sample.
+    fn place(&mut self, ssrc: u32, timestamp: u32, ticks: u32, frame: &[i16]) {
         let origin = match self.source {
             Some((known, origin)) if known == ssrc => origin,
             // A new source has its own time: it goes on where the old one stopped.
@@ -121,7 +130,7 @@ impl Audio {
         };
         let ahead = timestamp.wrapping_sub(origin);
         // Older than the first packet of this source: there is no place for it.
-        let Ok(ahead) = usize::try_from(ahead as i32) else { return };
+        let Ok(ahead) = usize::try_from(ahead as i32 / ticks as i32) else { return };
         let start = self.base + ahead;
         if start > self.samples.len() + LONGEST_HOLE {
             return;

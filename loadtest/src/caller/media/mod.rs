@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use engine::audio::g711::Law;
+use engine::audio::codec::Codec;
 use engine::call::SrtpKeys;
 use engine::clock::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -30,8 +30,10 @@ use ticker::{Command, LegOrder};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     pub remote: SocketAddr,
-    pub law: Law,
+    pub codec: Codec,
     pub payload_type: u8,
+    /// Payload type of what comes back.
+    pub receive_payload_type: u8,
     /// Payload type of RFC 4733 events, if the other side takes them.
     pub telephone_event: Option<u8>,
 }

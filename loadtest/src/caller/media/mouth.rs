@@ -7,14 +7,15 @@ mod tests;
 use std::collections::VecDeque;
 
 use engine::audio::FRAME_SAMPLES;
+use engine::audio::codec::{Codec, Encoded, Encoder};
 use engine::audio::dtmf::DtmfSender;
 use engine::rtp::{HEADER_BYTES, write_header};
 
 use super::Route;
 use crate::voice::Utterance;
 
-/// The longest packet: 20 ms of G.711.
-pub const MAX_PACKET_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
+/// The longest packet: 20 ms in any codec.
+pub const MAX_PACKET_BYTES: usize = HEADER_BYTES + 320;
 
 /// How long a key is held, ms.
 const KEY_MS: u32 = 160;
@@ -27,6 +28,7 @@ pub struct Mouth {
     current: Option<Now>,
     waiting: VecDeque<Next>,
     packet: [u8; MAX_PACKET_BYTES],
+    encoder: Option<(Codec, Encoder)>,
     started: bool,
 }
 
@@ -63,6 +65,7 @@ impl Mouth {
             current: None,
             waiting: VecDeque::new(),
             packet: [0; MAX_PACKET_BYTES],
+            encoder: None,
             started: false,
         }
     }
@@ -85,14 +88,14 @@ impl Mouth {
         }
         let mut marker = !std::mem::replace(&mut self.started, true);
         let (mut payload_type, mut timestamp, mut length, mut spoke) =
-            (route.payload_type, self.timestamp, FRAME_SAMPLES, Spoke::Nothing);
+            (route.payload_type, self.timestamp, None, Spoke::Nothing);
         let (header, payload) = self.packet.split_at_mut(HEADER_BYTES);
+        let mut frame: &[i16] = &[0; FRAME_SAMPLES];
         let mut finished = false;
         match (&mut self.current, route.telephone_event) {
             (Some(Now::Saying(utterance, next)), _) => {
                 // Utterances hold at least one frame, so there is one until `finished`.
-                let frame = utterance.frame(*next).unwrap_or_default();
-                route.law.encode_into(frame, payload);
+                frame = utterance.frame(*next).unwrap_or(frame);
                 marker |= *next == 0;
                 if *next == 0 {
                     spoke = Spoke::First;
@@ -108,22 +111,26 @@ impl Mouth {
                     marker |= event.marker;
                     payload_type = event_type;
                     timestamp = event.timestamp;
-                    length = event.payload.len();
+                    length = Some(event.payload.len());
                     payload.iter_mut().zip(event.payload).for_each(|(to, from)| *to = from);
                 }
                 None => {
-                    payload.fill(route.law.silence());
                     spoke = Spoke::Key;
                     finished = true;
                 }
             },
             // Without a negotiated event type a key cannot be pressed; nobody will be told it was.
-            (Some(Now::Pressing(_)), None) => {
-                payload.fill(route.law.silence());
-                finished = true;
-            }
-            (None, _) => payload.fill(route.law.silence()),
+            (Some(Now::Pressing(_)), None) => finished = true,
+            (None, _) => {}
         }
+        let length = length.unwrap_or_else(|| {
+            let encoder = match &mut self.encoder {
+                Some((codec, encoder)) if *codec == route.codec => encoder,
+                other => &mut other.insert((route.codec, Encoder::new(route.codec))).1,
+            };
+            let (Encoded::Voice(length) | Encoded::Silence(length)) = encoder.encode(frame, payload);
+            length
+        });
         if finished {
             self.current = None;
         }
@@ -131,7 +138,7 @@ impl Mouth {
             write_header(header, marker, payload_type, self.sequence, timestamp, self.ssrc);
         }
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+        self.timestamp = self.timestamp.wrapping_add(FRAME_SAMPLES as u32 * route.codec.ticks_per_sample());
         (self.packet.get(..HEADER_BYTES + length).unwrap_or_default(), spoke)
     }
 }

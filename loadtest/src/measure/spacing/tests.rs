@@ -4,7 +4,7 @@
 use super::*;
 
 fn packet(at_ms: u64, sequence: u16, timestamp: u32) -> Arrival {
-    Arrival { at: Moment::from_millis(at_ms), marker: false, sequence, timestamp, ssrc: 7, samples: 160 }
+    Arrival { at: Moment::from_millis(at_ms), marker: false, sequence, timestamp, ssrc: 7, duration: 160 }
 }
 
 fn counts(packets: &[Arrival]) -> SpacingCounts {

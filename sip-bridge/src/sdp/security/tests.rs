@@ -1,7 +1,7 @@
 //! Offers with keys, as devices write them: what is chosen, what is refused and why, what our own say.
 //! What keys do to packets is the engine's.
 
-use super::super::{Negotiated, accept_answer, answer, offer};
+use super::super::{Codec, Negotiated, accept_answer, answer, offer};
 use super::*;
 use crate::Rejection;
 
@@ -19,6 +19,7 @@ fn local(policy: SrtpPolicy, offer: OfferedKeying) -> Local {
     let fingerprint = Some(Fingerprint { hash: super::super::HashFunction::Sha256, digest: vec![0xAB; 32] });
     Local {
         addr: "192.0.2.1".parse().expect("an address"),
+        codecs: Codec::ALL.to_vec(),
         port: 20000,
         rtcp_mux: true,
         session_id: 1,

@@ -11,8 +11,8 @@ use crate::rtp::{HEADER_BYTES, write_header};
 
 impl Sending {
     /// Timestamp of the frame that is sent next.
-    pub(in crate::call::leg) fn next_timestamp(&self) -> u32 {
-        self.timestamp.wrapping_add(self.filled as u32)
+    pub(in crate::call::leg) fn next_timestamp(&self, session: &MediaSession) -> u32 {
+        self.timestamp.wrapping_add(self.audio.filled() as u32 * session.codec.ticks_per_sample())
     }
 
     /// Sends 20 ms of a key. Audio that waits for the rest of its packet is given up: the key goes down now.
@@ -23,8 +23,8 @@ impl Sending {
         to: SocketAddr,
         packet: &mut [u8; MAX_PACKET_BYTES],
     ) -> Option<Transmit> {
-        self.timestamp = self.next_timestamp().wrapping_add(FRAME_SAMPLES as u32);
-        self.filled = 0;
+        self.pass_over(self.audio.filled() + FRAME_SAMPLES, session);
+        self.audio.clear();
         // Audio after the key begins a talkspurt.
         self.marker = true;
         let payload_type = session.telephone_event.filter(|_| session.sends)?;

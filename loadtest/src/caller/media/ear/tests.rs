@@ -10,8 +10,9 @@ use super::*;
 
 const ROUTE: Route = Route {
     remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9),
-    law: Law::Mu,
+    codec: Codec::G711(Law::Mu),
     payload_type: 0,
+    receive_payload_type: 0,
     telephone_event: None,
 };
 

@@ -11,8 +11,9 @@ use super::*;
 
 const ROUTE: Route = Route {
     remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9),
-    law: Law::A,
+    codec: Codec::G711(Law::A),
     payload_type: 8,
+    receive_payload_type: 8,
     telephone_event: Some(101),
 };
 
