@@ -10,7 +10,7 @@ use crate::message::body::{self, Body};
 use crate::message::headers;
 use crate::message::replaces::ReferTo;
 use crate::message::uri::Hop;
-use crate::sdp;
+use crate::sdp::{self, Codec, Local, Security};
 use crate::session_timer::min_se_of;
 use crate::transport::framing::{Frame, Frames};
 use crate::transport::gate::{self, Verdict};
@@ -74,10 +74,18 @@ fn describe(body: Body) {
 
 /// A session description, as an offer to us and as an answer to ours.
 pub fn description(text: &str) {
-    let local = sdp::Local::new(Ipv4Addr::LOCALHOST.into(), 20000);
+    let local = Local {
+        addr: Ipv4Addr::LOCALHOST.into(),
+        codecs: Codec::ALL.to_vec(),
+        port: 20000,
+        rtcp_mux: true,
+        session_id: 1,
+        version: 1,
+        security: Security::default(),
+    };
     if let Ok((_, answer)) = sdp::answer(text, &local) {
         // What we say is understood, by ourselves at least.
-        assert!(sdp::accept_answer(&answer, &local).is_ok() || answer.contains("a=crypto") || answer.contains("a=setup"), "{answer}");
+        assert!(sdp::accept_answer(&answer, &local).is_ok(), "{answer}");
     }
     let _ = sdp::accept_answer(text, &local);
 }

@@ -35,6 +35,8 @@ async fn four_times_the_calls_a_node_may_take_cost_those_it_took_nothing() {
             from: "sip:caller@127.0.0.1".to_owned(),
             via: None,
             tcp: false,
+            srtp: false,
+            codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
             headers: Vec::new(),
             patience: Duration::from_secs(10),
             keep_audio: false,

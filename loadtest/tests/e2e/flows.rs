@@ -61,7 +61,15 @@ async fn ring(call: IncomingCall) {
 }
 
 async fn early(call: IncomingCall) {
-    let local = Local { addr: Ipv4Addr::LOCALHOST.into(), port: 20000, rtcp_mux: true, session_id: 1, version: 1 };
+    let local = Local {
+        addr: Ipv4Addr::LOCALHOST.into(),
+        codecs: sdp::Codec::ALL.to_vec(),
+        port: 20000,
+        rtcp_mux: true,
+        session_id: 1,
+        version: 1,
+        security: sdp::Security::default(),
+    };
     let (_, answer) = sdp::answer(call.offer.as_deref().expect("an offer"), &local).expect("G.711");
     call.progress(answer.clone()).await.expect("early media");
     let mut dialog = call.accept(answer).await.expect("acknowledged, then answered");
