@@ -31,7 +31,8 @@ packages="ca-certificates cmake curl gcc g++ libc6-dev make pkg-config procps ut
     flite libflite1 libpocketsphinx3 pocketsphinx-en-us"
 # workerd runs on Node.js 20 or later. Where there is none, Debian's npm brings one.
 command -v npm > /dev/null || packages="$packages nodejs npm"
-[ $for_tests = no ] || packages="$packages sip-tester baresip-core pocketsphinx-testdata chromium"
+[ $for_tests = no ] || packages="$packages sip-tester baresip-core pocketsphinx-testdata
+    asterisk-core-sounds-en-wav chromium"
 
 node_architecture() { case $(uname -m) in aarch64) echo arm64 ;; *) echo x64 ;; esac; }
 say() { echo "setup: $*" >&2; }

@@ -71,8 +71,8 @@ impl Running {
     /// Every turn is understood at once and answered with nothing, so that turns go on at no cost of their own.
     fn answer(&mut self, wish: Wish) {
         let event = match wish {
-            Wish::Speech(SpeechCommand::Transcribe { turn, .. }) => {
-                SpeechEvent::Transcribed { turn, text: "yes".to_owned() }
+            Wish::Speech(SpeechCommand::Transcribe { hearing, .. }) => {
+                SpeechEvent::Transcribed { hearing, text: "yes".to_owned() }
             }
             Wish::Speech(SpeechCommand::Respond { utterance, .. }) => SpeechEvent::Said { utterance, hang_up: false },
             _ => return,

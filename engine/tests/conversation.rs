@@ -8,8 +8,8 @@ mod virtual_call;
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind, SpeechStage};
-use engine::call::{AgentSettings, Role, SpeechCommand, SpeechEvent, UNCLEAR};
-use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, spoken};
+use engine::call::{AgentSettings, Interruptible, Role, SpeechCommand, SpeechEvent, UNCLEAR};
+use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
 
 fn greeted() -> AgentSettings {
     AgentSettings { greeting: "Hello, how can I help?".to_owned(), ..agent() }
@@ -72,7 +72,7 @@ fn the_greeting_is_heard_and_stands_in_the_history() {
 
 #[test]
 fn every_stage_of_a_turn_is_accounted_for() {
-    let mut call = VirtualCall::new(agent(), obedient("hello", "Hi."));
+    let mut call = VirtualCall::new(patient_agent(), obedient("hello", "Hi."));
     call.run_for(200);
     ask(&mut call);
     let latency = call
@@ -83,7 +83,7 @@ fn every_stage_of_a_turn_is_accounted_for() {
             _ => None,
         })
         .unwrap();
-    assert!((480..=640).contains(&latency.endpointing_ms), "{latency:?}");
+    assert!((580..=640).contains(&latency.endpointing_ms), "{latency:?}");
     assert_eq!(latency.transcription_ms, 100);
     assert_eq!(latency.first_token_ms, 200);
     assert!(latency.playout_ms <= 20);
@@ -109,7 +109,7 @@ fn a_caller_who_speaks_over_the_agent_is_listened_to_and_the_history_keeps_what_
             other => obedient("tell me all", "unused")(other),
         }
     };
-    let mut call = VirtualCall::new(agent(), long);
+    let mut call = VirtualCall::new(patient_agent(), long);
     call.run_for(200);
     call.caller_says(SPEECH);
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
@@ -140,9 +140,9 @@ fn a_caller_who_speaks_over_the_agent_is_listened_to_and_the_history_keeps_what_
 
 #[test]
 fn a_caller_who_goes_on_before_the_answer_has_said_one_turn() {
-    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Transcribe { turn, .. } => {
-            vec![(2000, SpeechEvent::Transcribed { turn: *turn, text: "x".to_owned() })]
+    let mut call = VirtualCall::new(patient_agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Transcribe { hearing, .. } => {
+            vec![(2000, SpeechEvent::Transcribed { hearing: *hearing, text: "x".to_owned() })]
         }
         SpeechCommand::Respond { utterance, .. } => spoken(100, *utterance, "Yes.", 500, false),
         _ => Vec::new(),
@@ -222,10 +222,10 @@ fn a_goodbye_of_the_model_is_heard_to_the_end_before_the_call_ends() {
 #[test]
 fn a_failed_provider_is_answered_with_a_fallback_and_three_failures_with_a_goodbye() {
     let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Respond { turn, utterance, .. } => vec![(
+        SpeechCommand::Respond { utterance, .. } => vec![(
             50,
             SpeechEvent::Failed {
-                turn: Some(*turn),
+                hearing: None,
                 utterance: Some(*utterance),
                 stage: SpeechStage::Chat,
                 error: "500".to_owned(),
@@ -296,7 +296,7 @@ fn keys_and_then_speech_are_answered_once() {
 
 #[test]
 fn a_voice_that_never_pauses_is_one_turn_and_is_answered() {
-    let mut call = VirtualCall::new(agent(), obedient("la la la", "Nice song."));
+    let mut call = VirtualCall::new(patient_agent(), obedient("la la la", "Nice song."));
     // Only what is loud: the fixture without its pauses, for a minute.
     let song: Vec<u8> = SPEECH.iter().copied().filter(|b| b & 0x7F < 0x50).collect();
     for _ in 0..60 * 8000 / song.len() {
@@ -372,4 +372,114 @@ fn nothing_said_to_a_turn_that_is_over_is_played() {
     call.run_for(1000);
     assert_eq!(call.voice_bytes(), before);
     assert_eq!(call.hang_up, None);
+}
+
+fn long_answer(command: &SpeechCommand) -> Reaction {
+    match command {
+        SpeechCommand::Respond { utterance, .. } => {
+            spoken(100, *utterance, "A long story of many words.", 20_000, false)
+        }
+        other => obedient("tell me all", "unused")(other),
+    }
+}
+
+/// A loud part of the fixture, `ms` long.
+fn word(ms: usize) -> Vec<u8> {
+    let loud: Vec<u8> = SPEECH.iter().copied().filter(|b| b & 0x7F < 0x50).collect();
+    loud[..ms * 8].to_vec()
+}
+
+/// The fixture from its first loud sample to its last.
+fn sentence() -> &'static [u8] {
+    let loud = |b: &u8| b & 0x7F < 0x50;
+    let (first, last) = (SPEECH.iter().position(loud).unwrap(), SPEECH.iter().rposition(loud).unwrap());
+    &SPEECH[first..last]
+}
+
+#[test]
+fn what_was_prepared_for_a_caller_who_goes_on_is_never_heard_and_stands_nowhere() {
+    let mut call = VirtualCall::new(agent(), obedient("one", "Never mind."));
+    call.run_for(200);
+    for _ in 0..2 {
+        call.caller_says(sentence());
+        call.run_until("quiet caller", VirtualCall::caller_is_quiet);
+        call.run_for(440);
+    }
+    let asked = |c: &VirtualCall| c.commands.iter().filter(|c| matches!(c, SpeechCommand::Respond { .. })).count();
+    assert!(asked(&call) >= 2, "nothing was done ahead");
+    assert_eq!(call.voice_bytes(), 0);
+    assert!(!call.has(|k| matches!(k, EventKind::TurnTranscribed { .. })));
+    call.run_until("answer", |c| completed(c) == 1);
+    let request = last_request(&call);
+    assert_eq!(request[1..], [(Role::User, "one".to_owned())]);
+    call.end(EndCause::CallerHungUp);
+    let wasted = |k: &EventKind| matches!(k, EventKind::CallEnded { wasted_requests: 2.., turns: 1, .. });
+    assert!(call.has(wasted), "{:?}", call.events.last());
+}
+
+#[test]
+fn an_answer_prepared_in_the_pause_is_heard_at_its_end() {
+    let mut call = VirtualCall::new(agent(), obedient("what is the time now", "Noon."));
+    call.run_for(200);
+    call.caller_says(&word(900));
+    call.run_until("answer", |c| completed(c) == 1);
+    let latency = call.events.iter().find_map(|e| match &e.kind {
+        EventKind::TurnCompleted { latency, .. } => Some(*latency),
+        _ => None,
+    });
+    let latency = latency.unwrap();
+    assert_eq!(latency.caller_heard_ms, latency.endpointing_ms + latency.playout_ms);
+    assert_eq!(call.commands.iter().filter(|c| matches!(c, SpeechCommand::Transcribe { .. })).count(), 1);
+}
+
+#[test]
+fn a_failure_ahead_of_the_turns_end_is_tried_again_and_not_told() {
+    let mut failures = 0;
+    let mut call = VirtualCall::new(agent(), move |command: &SpeechCommand| match command {
+        SpeechCommand::Transcribe { hearing, .. } if failures == 0 => {
+            failures += 1;
+            let (stage, error) = (SpeechStage::Transcription, "500".to_owned());
+            vec![(50, SpeechEvent::Failed { hearing: Some(*hearing), utterance: None, stage, error })]
+        }
+        other => obedient("hello", "Hi.")(other),
+    });
+    call.run_for(200);
+    ask(&mut call);
+    assert!(!call.has(|k| matches!(k, EventKind::SpeechFailed { .. })));
+}
+
+#[test]
+fn a_word_in_passing_holds_the_agent_and_it_goes_on_where_it_was() {
+    let mut call = VirtualCall::new(agent(), long_answer);
+    call.run_for(200);
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_until("quiet caller", VirtualCall::caller_is_quiet);
+    call.run_for(2000);
+    call.caller_says(&word(240));
+    let before = call.voice_bytes();
+    call.run_for(1000);
+    let said = call.voice_bytes() - before;
+    assert!((3000..7000).contains(&said), "{said} bytes in a second: it was not held, or did not go on");
+    assert!(!call.has(|k| matches!(k, EventKind::BargeIn { .. })));
+    call.run_until("the end of the story", |c| completed(c) == 1);
+    let whole = |k: &EventKind| matches!(k, EventKind::TurnCompleted { heard_text, agent_text, interrupted: false, .. } if heard_text == agent_text);
+    assert!(call.has(whole), "{:?}", call.events.last());
+}
+
+#[test]
+fn a_greeting_that_is_to_be_heard_out_is_heard_out_and_keys_wait_for_its_end() {
+    let settings = AgentSettings { interruptible: Interruptible::AfterGreeting, ..greeted() };
+    let mut call = VirtualCall::new(settings, |command: &SpeechCommand| match command {
+        SpeechCommand::Say { utterance, text, .. } => spoken(50, *utterance, text, 3000, false),
+        other => obedient("hello", "Hi.")(other),
+    });
+    call.run_for(500);
+    call.caller_says(&word(1000));
+    call.caller_presses(1);
+    call.caller_presses(11);
+    call.run_for(2700);
+    assert_eq!(call.voice_bytes(), 3000 * 8);
+    call.run_until("answer to the keys", |c| completed(c) == 1);
+    assert_eq!(last_request(&call).pop().unwrap(), (Role::User, "[pressed 1#]".to_owned()));
 }

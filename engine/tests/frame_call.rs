@@ -8,7 +8,7 @@ mod virtual_call;
 use edge_protocol::{EndCause, EventKind};
 use engine::audio::dtmf::Digit;
 use engine::call::{AgentSettings, Cue, SpeechCommand, SpeechEvent};
-use virtual_call::{SPEECH, Sent, VirtualCall, agent, obedient, spoken, voice};
+use virtual_call::{SPEECH, Sent, VirtualCall, agent, obedient, patient_agent, spoken, voice};
 
 fn greeting() -> AgentSettings {
     AgentSettings { greeting: "Hello.".to_owned(), ..agent() }
@@ -41,7 +41,7 @@ fn a_turn_is_told_in_the_order_the_caller_lives_it() {
 
 #[test]
 fn every_sentence_is_named_when_it_begins_to_be_heard_and_pauses_between_them_are_sent() {
-    let mut call = VirtualCall::over_frames(agent(), |command: &SpeechCommand| match command {
+    let mut call = VirtualCall::over_frames(patient_agent(), |command: &SpeechCommand| match command {
         SpeechCommand::Respond { utterance, .. } => {
             let utterance = *utterance;
             let sentence = |text: &str| SpeechEvent::Sentence { utterance, text: text.to_owned() };

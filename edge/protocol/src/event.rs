@@ -122,6 +122,9 @@ pub enum EventKind {
         /// Final answer to the INVITE of an outbound call that was not taken.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sip: Option<SipStatus>,
+        /// Requests to speech providers that were made ahead, while the caller paused, and came to nothing.
+        #[serde(default)]
+        wasted_requests: u32,
     },
 }
 

@@ -90,7 +90,7 @@ impl VoiceDetector {
     /// Takes the next 20 ms.
     pub fn push(&mut self, frame: &[i16; FRAME_SAMPLES]) -> Voice {
         let level_dbov = level_dbov(frame);
-        let opens_at = (self.floor.dbov() + self.thresholds.above_floor_db).max(self.thresholds.quietest_dbov);
+        let opens_at = self.opens_at_dbov();
         let hang = if self.floor.is_known() { self.thresholds.hang_frames } else { HANG_AT_FIRST };
         self.floor.follow(level_dbov);
         self.levels.rotate_right(1);
@@ -120,6 +120,11 @@ impl VoiceDetector {
     /// Whether the energy gate is open: the detector runs only then.
     pub fn gate_is_open(&self) -> bool {
         self.open_for > 0
+    }
+
+    /// The level from which the gate opens, above the line's own noise, dBov.
+    pub fn opens_at_dbov(&self) -> f32 {
+        (self.floor.dbov() + self.thresholds.above_floor_db).max(self.thresholds.quietest_dbov)
     }
 
     /// The tracked level of the line's own noise, dBov.

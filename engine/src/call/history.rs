@@ -45,6 +45,11 @@ impl History {
         }
     }
 
+    /// What was heard of the agent last; empty if nothing was.
+    pub fn last_of_agent(&self) -> &str {
+        self.lines.iter().rev().find(|line| line.role == Role::Assistant).map_or("", |line| line.text.as_str())
+    }
+
     /// Nobody has said anything yet.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()

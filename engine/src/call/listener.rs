@@ -17,8 +17,21 @@ const ONSET_WINDOW: u32 = 10;
 /// Voiced frames of the window that mean speech, while the agent is silent (100 ms).
 const ONSET_QUIET: u32 = 5;
 
-/// Voiced frames of the window that mean speech, while the agent speaks (160 ms): a click is no barge-in.
-const ONSET_OVER_AGENT: u32 = 8;
+/// The same while the agent speaks: sooner, as the agent is only held then (80 ms of 120).
+const ONSET_WINDOW_OVER_AGENT: u32 = 6;
+pub const ONSET_OVER_AGENT: u32 = 4;
+
+/// A voiced frame alone is a click: one of the three before it must be voiced too.
+const NO_CLICK: u32 = 0b1110;
+
+/// Most of a frame's time in the jitter buffer that counts as silence waited for.
+const MOST_DELAY: Duration = Duration::from_millis(40);
+
+/// How much earlier than its frame the caller's last sample came on average: packets and frames are not in step.
+const OUT_OF_STEP: Duration = Duration::from_millis(FRAME_MS as u64 / 2);
+
+/// The tick nearest to the end of a wait ends it, not the one after; a frame lasts from its tick to the next.
+const TO_NEAREST_TICK: Duration = Duration::from_millis(FRAME_MS as u64 * 3 / 4);
 
 /// Silence kept at the end of a turn's audio.
 const TAIL: Duration = Duration::from_millis(240);
@@ -49,15 +62,29 @@ pub struct CallerTurn {
     pub audio: Bytes,
     /// How much of it is voiced.
     pub voiced_ms: u32,
-    /// When the last voiced frame was heard.
+    /// When the last voiced frame came.
     pub last_voiced: Moment,
+}
+
+/// A frame of the caller's as the listener takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct HeardFrame<'a> {
+    /// Law-encoded audio.
+    pub audio: &'a [u8; FRAME_SAMPLES],
+    pub voiced: bool,
+    /// How long it lay in the jitter buffer.
+    pub delay: Duration,
+    /// The agent is in the middle of an utterance.
+    pub agent_speaks: bool,
 }
 
 /// Collects turns from 20 ms frames.
 #[derive(Debug)]
 pub struct Listener {
-    /// Silence that ends a turn.
-    endpointing: Duration,
+    /// Silence that ends the turn, and a turn of which nothing is known.
+    wait: Duration,
+    usual: Duration,
+    silence: u8,
     pre_roll: Box<[[u8; FRAME_SAMPLES]; PRE_ROLL_FRAMES]>,
     /// Next place in `pre_roll`.
     next: usize,
@@ -66,6 +93,7 @@ pub struct Listener {
     /// Voicing of the last frames, newest in bit 0.
     recent: u32,
     turn: Option<Collecting>,
+    /// When the last voiced frame came: it arrived before it was heard.
     last_voiced: Moment,
     /// A voice that never pauses (a radio, music on hold) had its longest turn: wait for a pause, or for the agent.
     tired: bool,
@@ -83,9 +111,11 @@ struct Collecting {
 // === impl Listener ===
 
 impl Listener {
-    pub fn new(endpointing: Duration, silence: u8) -> Self {
+    pub fn new(usual: Duration, silence: u8) -> Self {
         Self {
-            endpointing,
+            wait: usual,
+            usual,
+            silence,
             pre_roll: Box::new([[silence; FRAME_SAMPLES]; PRE_ROLL_FRAMES]),
             next: 0,
             kept: 0,
@@ -96,13 +126,48 @@ impl Listener {
         }
     }
 
-    /// One frame of the caller's audio, with what the voice detector says of it.
-    pub fn push(&mut self, now: Moment, frame: &[u8; FRAME_SAMPLES], voiced: bool, agent_speaks: bool) -> Noticed {
-        self.recent = (self.recent << 1) | u32::from(voiced);
-        if voiced {
-            self.last_voiced = now;
+    /// The next 20 ms of the caller's.
+    pub fn push(&mut self, now: Moment, frame: HeardFrame<'_>) -> Noticed {
+        self.recent = (self.recent << 1) | u32::from(frame.voiced);
+        if frame.voiced && self.recent & NO_CLICK != 0 {
+            let early = (frame.delay.min(MOST_DELAY) + OUT_OF_STEP).as_micros() as u64;
+            self.last_voiced = Moment(now.0.saturating_sub(early));
         }
-        if self.turn.is_some() { self.collect(now, frame, voiced) } else { self.wait(now, frame, agent_speaks) }
+        if self.turn.is_some() { self.collect(now, frame) } else { self.wait(now, frame) }
+    }
+
+    /// Silence of this length ends the turn being collected; the usual one ends the next.
+    pub fn wait_for(&mut self, silence: Duration) {
+        self.wait = silence;
+    }
+
+    /// The same as for a turn of which nothing is known.
+    pub fn wait_as_usual(&mut self) {
+        self.wait = self.usual;
+    }
+
+    /// When the caller's last voiced frame came.
+    pub fn last_voiced(&self) -> Moment {
+        self.last_voiced
+    }
+
+    /// Voiced audio of the turn being collected.
+    pub fn voiced_ms(&self) -> u32 {
+        self.turn.as_ref().map_or(0, |turn| turn.voiced_frames * FRAME_MS)
+    }
+
+    /// The turn being collected, as if it ended here.
+    pub fn so_far(&self) -> Option<CallerTurn> {
+        let turn = self.turn.as_ref()?;
+        let end = turn.end();
+        let mut audio = Vec::with_capacity(end);
+        audio.extend_from_slice(turn.audio.get(..end).unwrap_or(&turn.audio));
+        audio.resize(end, self.silence);
+        Some(CallerTurn {
+            audio: audio.into(),
+            voiced_ms: turn.voiced_frames * FRAME_MS,
+            last_voiced: self.last_voiced,
+        })
     }
 
     /// True while a turn is being collected.
@@ -123,21 +188,24 @@ impl Listener {
     /// Forgets a turn in the making.
     pub fn reset(&mut self) {
         self.turn = None;
+        self.wait = self.usual;
         self.recent = 0;
         self.kept = 0;
     }
 
-    fn wait(&mut self, now: Moment, frame: &[u8; FRAME_SAMPLES], agent_speaks: bool) -> Noticed {
-        self.pre_roll[self.next] = *frame;
+    fn wait(&mut self, now: Moment, frame: HeardFrame<'_>) -> Noticed {
+        self.pre_roll[self.next] = *frame.audio;
         self.next = (self.next + 1) % PRE_ROLL_FRAMES;
         self.kept = (self.kept + 1).min(PRE_ROLL_FRAMES);
-        if self.tired && !agent_speaks && now.since(self.last_voiced) < self.endpointing {
+        if self.tired && !frame.agent_speaks && now.since(self.last_voiced) < self.usual {
             return Noticed::Nothing;
         }
         self.tired = false;
-        let window = (1 << ONSET_WINDOW) - 1;
-        let needed = if agent_speaks { ONSET_OVER_AGENT } else { ONSET_QUIET };
-        if (self.recent & window).count_ones() < needed {
+        let (window, needed) = match frame.agent_speaks {
+            true => (ONSET_WINDOW_OVER_AGENT, ONSET_OVER_AGENT),
+            false => (ONSET_WINDOW, ONSET_QUIET),
+        };
+        if (self.recent & ((1 << window) - 1)).count_ones() < needed {
             return Noticed::Nothing;
         }
         let mut audio = Vec::with_capacity(FIRST_TURN_BYTES);
@@ -145,26 +213,26 @@ impl Listener {
             audio.extend_from_slice(&self.pre_roll[(self.next + PRE_ROLL_FRAMES - back) % PRE_ROLL_FRAMES]);
         }
         self.kept = 0;
+        self.wait = self.usual;
         self.turn = Some(Collecting { voiced_bytes: audio.len(), audio, frames: 0, voiced_frames: needed });
         Noticed::SpeechStarted
     }
 
-    fn collect(&mut self, now: Moment, frame: &[u8; FRAME_SAMPLES], voiced: bool) -> Noticed {
+    fn collect(&mut self, now: Moment, frame: HeardFrame<'_>) -> Noticed {
         let Some(turn) = self.turn.as_mut() else { return Noticed::Nothing };
-        turn.audio.extend_from_slice(frame);
+        turn.audio.extend_from_slice(frame.audio);
         turn.frames += 1;
-        if voiced {
+        if frame.voiced {
             turn.voiced_bytes = turn.audio.len();
             turn.voiced_frames += 1;
         }
-        let silent = now.since(self.last_voiced) >= self.endpointing;
+        let silent = now.since(self.last_voiced) + TO_NEAREST_TICK >= self.wait;
         let too_long = Duration::from_millis(turn.frames * u64::from(FRAME_MS)) >= LONGEST_TURN;
         if !silent && !too_long {
             return Noticed::Nothing;
         }
         let Some(mut turn) = self.turn.take() else { return Noticed::Nothing };
-        let tail = TAIL.as_millis() as usize * FRAME_SAMPLES / FRAME_MS as usize;
-        turn.audio.truncate(turn.voiced_bytes.saturating_add(tail));
+        turn.audio.truncate(turn.end());
         self.recent = 0;
         self.tired = !silent;
         Noticed::TurnEnded(CallerTurn {
@@ -172,5 +240,14 @@ impl Listener {
             voiced_ms: turn.voiced_frames * FRAME_MS,
             last_voiced: self.last_voiced,
         })
+    }
+}
+
+// === impl Collecting ===
+
+impl Collecting {
+    /// Length of the audio with the silence that is kept behind the last voiced frame.
+    fn end(&self) -> usize {
+        self.voiced_bytes + TAIL.as_millis() as usize * FRAME_SAMPLES / FRAME_MS as usize
     }
 }

@@ -1,10 +1,14 @@
 //! One call as a pure state machine: packets, speech and time go in, packets, commands and facts come out.
 //! No socket, no clock and no async here; a shard, a test or a simulation drives it.
 
+mod barge_in;
 mod command;
 mod company;
+mod completeness;
 mod conversation;
 mod diagnosis;
+mod ears;
+mod endpointing;
 mod frame_leg;
 mod history;
 mod key_sender;
@@ -18,6 +22,7 @@ mod outbox;
 mod settings;
 mod source_lock;
 mod speaker;
+mod speculation;
 mod speech_link;
 mod turn;
 
@@ -29,14 +34,16 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, Sip
 
 pub use command::CallCommand;
 pub use company::{Crossing, PcmFrame, WhenLeft};
+pub use endpointing::Endpointing;
 pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;
 pub use key_sender::KeysError;
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
 pub use media::{MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
-pub use settings::AgentSettings;
-pub use speech_link::{ChatMessage, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+pub use settings::{AgentSettings, Interruptible};
+pub use speculation::SpeculationSettings;
+pub use speech_link::{ChatMessage, HearingId, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::codec::Codec;
@@ -44,11 +51,11 @@ use crate::audio::denoise::{self, NoiseSuppressor};
 use crate::audio::dtmf::Digit;
 use crate::audio::dtmf_tones::ToneDetector;
 use crate::audio::g711::Law;
-use crate::audio::vad::VoiceDetector;
 use crate::clock::Moment;
 use company::{Bridge, Company};
 use conversation::{CallerFrame, Conversation};
 use diagnosis::Diagnosis;
+use ears::{CallerVoice, Ears};
 use frame_leg::FrameLeg;
 use key_sender::{KeySender, KeyWay, Pressed};
 use key_sources::{KeySource, KeySources};
@@ -97,11 +104,11 @@ pub struct Call {
     line: Line,
     /// If the agent wants it: what is listened to passes here, what is recorded does not.
     noise: Option<Box<NoiseSuppressor>>,
-    voice: VoiceDetector,
     diagnosis: Diagnosis,
     tones: ToneDetector,
     key_sources: KeySources,
     key_sender: KeySender,
+    ears: Ears,
     conversation: Conversation,
     company: Company,
     out: Outbox,
@@ -114,6 +121,8 @@ pub struct Call {
     agent_frame: [u8; FRAME_SAMPLES],
     /// Why nobody took an outbound call.
     not_taken: Option<SipStatus>,
+    /// `agent_frame` is voice.
+    agent_speaks: bool,
     ended: bool,
 }
 
@@ -151,11 +160,11 @@ impl Call {
         };
         let mut call = Self {
             noise: setup.agent.noise_suppression.then(Box::default),
-            voice: VoiceDetector::new(),
             diagnosis: Diagnosis::new(now),
             tones: ToneDetector::new(),
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
+            ears: Ears::new(),
             conversation: Conversation::new(setup.agent.clone(), law, now),
             company: if outbound { Company::Nobody } else { Company::Agent },
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
@@ -165,6 +174,7 @@ impl Call {
             caller_frame: [law.silence(); FRAME_SAMPLES],
             agent_frame: [law.silence(); FRAME_SAMPLES],
             not_taken: None,
+            agent_speaks: false,
             ended: false,
             line,
         };
@@ -290,12 +300,15 @@ impl Call {
                     law.encode_into(&pcm, &mut audio);
                     delay += denoise::DELAY;
                 }
-                let voiced = self.voice.push(&pcm).voiced;
-                let caller = CallerFrame { audio: &audio, voiced, delay };
+                let said = self.agent_speaks.then(|| self.agent_frame.map(|byte| law.decode(byte)));
+                let CallerVoice { voiced, near, pitched } =
+                    self.ears.hear(&pcm, said.as_ref(), self.conversation.is_saying());
+                let caller = CallerFrame { audio: &audio, voiced, near, pitched, delay };
                 self.conversation.let_voice_wait(self.key_sender.is_busy());
                 self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
             }
         };
+        self.agent_speaks = speaks;
         self.end_if_nobody_is_there(now);
         self.diagnosis.look(now, self.line.rtp_mut(), &mut self.out);
         let pressed = self.press_keys();
@@ -441,6 +454,7 @@ impl Call {
             turns: self.conversation.turns(),
             quality: self.quality(),
             sip: self.not_taken.take(),
+            wasted_requests: self.conversation.wasted_requests(),
         };
         self.out.event(now, ended);
         self.line.rtp_mut()?.send_bye(now, packet)

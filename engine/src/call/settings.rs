@@ -4,6 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::endpointing::Endpointing;
+use super::speculation::SpeculationSettings;
+
+/// When the caller may cut the agent off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Interruptible {
+    #[default]
+    Always,
+    /// The greeting is heard out.
+    AfterGreeting,
+    Never,
+}
+
 /// The agent as a call needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
@@ -25,7 +38,10 @@ pub struct AgentSettings {
     /// Silence after which a silence prompt is said.
     pub silence_after: Duration,
     /// Silence that ends the caller's turn.
-    pub endpointing: Duration,
+    pub endpointing: Endpointing,
+    /// Work done ahead while the caller pauses.
+    pub speculation: SpeculationSettings,
+    pub interruptible: Interruptible,
     /// Longest call; the agent says goodbye then.
     pub max_call: Duration,
     /// The call ends when no RTP came for so long.
@@ -34,6 +50,15 @@ pub struct AgentSettings {
     pub noise_suppression: bool,
     /// The call ends when, on hold, neither RTP nor RTCP came for so long.
     pub hold_timeout: Duration,
+}
+
+// === impl AgentSettings ===
+
+impl AgentSettings {
+    /// Silence that ends a turn of which no words are known.
+    pub fn wait_for_unknown_words(&self) -> Duration {
+        if self.speculation.per_turn == 0 { self.endpointing.finished } else { self.endpointing.unknown }
+    }
 }
 
 impl Default for AgentSettings {
@@ -48,7 +73,9 @@ impl Default for AgentSettings {
             fallback: "Sorry, something went wrong on our side. Could you say that again?".to_owned(),
             transfer_failed: "I am sorry, I could not reach anybody.".to_owned(),
             silence_after: Duration::from_secs(8),
-            endpointing: Duration::from_millis(500),
+            endpointing: Endpointing::after(Duration::from_millis(600)),
+            speculation: SpeculationSettings::default(),
+            interruptible: Interruptible::default(),
             max_call: Duration::from_secs(300),
             rtp_timeout: Duration::from_secs(15),
             noise_suppression: false,

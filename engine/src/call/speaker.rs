@@ -12,6 +12,9 @@ use crate::audio::g711::Law;
 /// Bytes that must be queued before a voice that ran dry goes on (60 ms): one gap instead of many.
 const RESUME_BYTES: usize = 3 * FRAME_SAMPLES;
 
+/// How far a voice that was held goes back when it goes on (400 ms), to the quietest frame there: the beginning of a word.
+const GOES_BACK_FRAMES: usize = 20;
+
 /// Samples over which a voice that is cut off fades, so that the cut does not click (10 ms).
 const FADE_SAMPLES: usize = FRAME_SAMPLES / 2;
 
@@ -49,8 +52,12 @@ pub struct Speaker {
     queued_bytes: usize,
     /// Ran dry in the middle; waits for [`RESUME_BYTES`].
     starved: bool,
-    /// Tail of an utterance that was cut off, faded.
+    /// Tail of an utterance that was cut off or held, faded.
     fade: Option<[u8; FRAME_SAMPLES]>,
+    /// Nothing is played for now: the utterance is prepared, or the caller may be cutting in.
+    held: bool,
+    /// The last frames played, oldest first, to go back to.
+    played: Box<[[u8; FRAME_SAMPLES]; GOES_BACK_FRAMES]>,
 }
 
 #[derive(Debug)]
@@ -60,6 +67,8 @@ struct Utterance {
     /// Sentences that began to be played.
     begun: usize,
     played_bytes: usize,
+    /// The furthest it was played; more than `played_bytes` after going back.
+    furthest_bytes: usize,
     /// Nothing more will be queued.
     complete: bool,
     hang_up: bool,
@@ -77,14 +86,31 @@ struct Sentence {
 
 impl Speaker {
     pub fn new(law: Law) -> Self {
-        Self { law, current: None, queue: VecDeque::with_capacity(16), queued_bytes: 0, starved: false, fade: None }
+        Self {
+            law,
+            current: None,
+            queue: VecDeque::with_capacity(16),
+            queued_bytes: 0,
+            starved: false,
+            fade: None,
+            held: false,
+            played: Box::new([[law.silence(); FRAME_SAMPLES]; GOES_BACK_FRAMES]),
+        }
     }
 
     /// Makes room for a new utterance. What was left of the one before is dropped; `stop` it first to know.
     pub fn begin(&mut self, id: UtteranceId) {
         self.drop_queue();
-        let (sentences, begun, played_bytes) = (Vec::new(), 0, 0);
-        self.current = Some(Utterance { id, sentences, begun, played_bytes, complete: false, hang_up: false });
+        self.held = false;
+        self.current = Some(Utterance {
+            id,
+            sentences: Vec::new(),
+            begun: 0,
+            played_bytes: 0,
+            furthest_bytes: 0,
+            complete: false,
+            hang_up: false,
+        });
     }
 
     pub fn add_sentence(&mut self, id: UtteranceId, text: String) {
@@ -121,7 +147,7 @@ impl Speaker {
             *out = fade;
             return Spoken::Voice { first: false };
         }
-        let Some(current) = self.current.as_mut() else {
+        let Some(current) = self.current.as_mut().filter(|_| !self.held) else {
             out.fill(self.law.silence());
             return Spoken::Silence;
         };
@@ -132,7 +158,7 @@ impl Speaker {
             return Spoken::Silence;
         }
         self.starved = false;
-        let first = current.played_bytes == 0;
+        let first = current.furthest_bytes == 0;
         let mut filled = 0;
         while let Some(chunk) = self.queue.front_mut() {
             let n = chunk.len().min(FRAME_SAMPLES - filled);
@@ -149,6 +175,9 @@ impl Speaker {
         out[filled..].fill(self.law.silence());
         self.queued_bytes -= filled;
         current.played_bytes += filled;
+        current.furthest_bytes = current.furthest_bytes.max(current.played_bytes);
+        self.played.rotate_left(1);
+        self.played[GOES_BACK_FRAMES - 1] = *out;
         Spoken::Voice { first }
     }
 
@@ -163,22 +192,31 @@ impl Speaker {
     /// The utterance whose last frame was played, once.
     pub fn take_finished(&mut self) -> Option<Heard> {
         let done = self.current.as_ref().is_some_and(|u| u.complete) && self.queued_bytes == 0;
-        done.then(|| self.end()).flatten()
+        (done && !self.held).then(|| self.end()).flatten()
     }
 
     /// Falls silent at once (within a faded frame). Tells what had been heard.
     pub fn stop(&mut self) -> Option<Heard> {
-        if self.is_audible() && self.queued_bytes > 0 {
-            let mut frame = [self.law.silence(); FRAME_SAMPLES];
-            let played = self.current.as_ref().map_or(0, |u| u.played_bytes);
-            if matches!(self.next_frame(&mut frame), Spoken::Voice { .. }) {
-                self.fade = Some(fade_out(self.law, frame));
-            }
-            if let Some(current) = self.current.as_mut() {
-                current.played_bytes = played;
-            }
-        }
+        self.fade_out();
         self.end()
+    }
+
+    /// Falls silent as by `stop`, or does not begin, but keeps what is still to be said until it goes on.
+    pub fn hold(&mut self) {
+        self.fade_out();
+        self.held = true;
+    }
+
+    /// Begins what was prepared. What was held in mid-word goes on at the beginning of that word.
+    pub fn go_on(&mut self) {
+        if std::mem::replace(&mut self.held, false) && self.is_audible() {
+            self.go_back();
+        }
+    }
+
+    /// Milliseconds that are still to be played, once all of the utterance is there.
+    pub fn remaining_ms(&self) -> Option<usize> {
+        self.current.as_ref().filter(|u| u.complete).map(|_| self.queued_bytes / 8)
     }
 
     /// An utterance was begun and is not over.
@@ -193,22 +231,55 @@ impl Speaker {
 
     /// The caller has heard some of the current utterance.
     pub fn is_audible(&self) -> bool {
-        self.current.as_ref().is_some_and(|u| u.played_bytes > 0)
+        self.current.as_ref().is_some_and(|u| u.furthest_bytes > 0)
     }
 
     /// Milliseconds of the current utterance that were played.
     pub fn heard_ms(&self) -> u64 {
-        self.current.as_ref().map_or(0, |u| u.played_bytes as u64 / 8)
+        self.current.as_ref().map_or(0, |u| u.furthest_bytes as u64 / 8)
+    }
+
+    /// Makes the next frame the last one, faded; it counts as not heard.
+    fn fade_out(&mut self) {
+        if !self.is_audible() || self.queued_bytes == 0 || self.held {
+            return;
+        }
+        let mut frame = [self.law.silence(); FRAME_SAMPLES];
+        let before = self.current.as_ref().map(|u| (u.played_bytes, u.furthest_bytes));
+        if matches!(self.next_frame(&mut frame), Spoken::Voice { .. }) {
+            self.fade = Some(fade_out(self.law, frame));
+        }
+        if let Some((current, (played, furthest))) = self.current.as_mut().zip(before) {
+            (current.played_bytes, current.furthest_bytes) = (played, furthest);
+        }
+    }
+
+    /// Queues the last frames again, from the quietest of them on.
+    fn go_back(&mut self) {
+        let Some(current) = self.current.as_mut() else { return };
+        // The newest of them is the one that was faded out and not heard.
+        let again = (current.played_bytes / FRAME_SAMPLES + 1).min(GOES_BACK_FRAMES);
+        let frames = self.played.get(GOES_BACK_FRAMES - again..).unwrap_or_default();
+        let energy = |frame: &[u8; FRAME_SAMPLES]| {
+            frame.iter().map(|&byte| i64::from(self.law.decode(byte)).pow(2)).sum::<i64>()
+        };
+        let quietest = frames.iter().enumerate().min_by_key(|(_, frame)| energy(frame)).map_or(0, |(at, _)| at);
+        let back = frames.get(quietest..).unwrap_or_default().concat();
+        let counted = back.len().saturating_sub(FRAME_SAMPLES);
+        current.played_bytes = current.played_bytes.saturating_sub(counted);
+        self.queued_bytes += back.len();
+        self.queue.push_front(back.into());
     }
 
     fn end(&mut self) -> Option<Heard> {
         self.drop_queue();
+        self.held = false;
         let current = self.current.take()?;
         Some(Heard {
             utterance: current.id,
             text: joined(current.sentences.iter().map(|s| s.text.as_str())),
             heard_text: heard_text(&current),
-            heard_ms: current.played_bytes as u64 / 8,
+            heard_ms: current.furthest_bytes as u64 / 8,
             hang_up: current.hang_up,
         })
     }
@@ -222,7 +293,7 @@ impl Speaker {
 
 /// Whole sentences as far as they were played, and of the one that was cut the words in proportion to its audio.
 fn heard_text(utterance: &Utterance) -> String {
-    let mut left = utterance.played_bytes;
+    let mut left = utterance.furthest_bytes;
     let mut heard = Vec::new();
     for (at, sentence) in utterance.sentences.iter().enumerate() {
         if left == 0 {

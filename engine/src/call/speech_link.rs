@@ -11,6 +11,9 @@ use crate::audio::g711::Law;
 /// A caller's turn within a call, from 1.
 pub type TurnId = u32;
 
+/// A piece of the caller's audio of which the text is wanted, from 1 within a call. A turn may take several.
+pub type HearingId = u32;
+
 /// Something the agent says as one piece: a prompt, or the answer to a turn. From 1 within a call.
 pub type UtteranceId = u32;
 
@@ -33,11 +36,13 @@ pub struct ChatMessage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpeechCommand {
     /// Turn the caller's audio into text; answered by `Transcribed` or `Failed`.
-    Transcribe { turn: TurnId, law: Law, audio: Bytes },
+    Transcribe { hearing: HearingId, law: Law, audio: Bytes },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `Said`.
-    Respond { turn: TurnId, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, messages: Vec<ChatMessage> },
+    Respond { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, messages: Vec<ChatMessage> },
     /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
     Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
+    /// A call has begun that will need speech: have connections to the providers ready. Not answered.
+    WarmUp,
     /// Stop whatever is under way for this call; nothing more of it is wanted.
     Cancel,
 }
@@ -45,8 +50,8 @@ pub enum SpeechCommand {
 /// What speech has for a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpeechEvent {
-    /// The turn's text; empty if no words could be made out.
-    Transcribed { turn: TurnId, text: String },
+    /// The audio's text; empty if no words could be made out.
+    Transcribed { hearing: HearingId, text: String },
     /// The language model began to answer.
     FirstToken { utterance: UtteranceId },
     /// The next sentence's text; its `Voice` follows.
@@ -55,6 +60,6 @@ pub enum SpeechEvent {
     Voice { utterance: UtteranceId, audio: Bytes },
     /// All of it was handed over. `hang_up`: the model wants the call ended after it.
     Said { utterance: UtteranceId, hang_up: bool },
-    /// A stage failed; nothing more comes for the turn or utterance it belongs to.
-    Failed { turn: Option<TurnId>, utterance: Option<UtteranceId>, stage: SpeechStage, error: String },
+    /// A stage failed; nothing more comes for the hearing or utterance it belongs to.
+    Failed { hearing: Option<HearingId>, utterance: Option<UtteranceId>, stage: SpeechStage, error: String },
 }

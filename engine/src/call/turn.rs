@@ -4,13 +4,15 @@
 use edge_protocol::TurnLatency;
 
 use super::listener::CallerTurn;
-use super::speech_link::{TurnId, UtteranceId};
+use super::speech_link::{HearingId, TurnId, UtteranceId};
 use crate::clock::Moment;
 
 /// A caller's turn from its end to the end of its answer.
 #[derive(Debug)]
 pub struct Turn {
     pub id: TurnId,
+    /// The transcript asked for; 0 for a turn made of pressed keys.
+    pub hearing: HearingId,
     /// What was heard; `None` for a turn made of pressed keys.
     pub heard: Option<CallerTurn>,
     /// What the caller said, once it is known.
@@ -46,12 +48,13 @@ impl TurnTimes {
         Self { last_voiced, ended, transcribed: None, first_token: None, first_audio: None, first_packet: None }
     }
 
-    /// The split; a stage that was never reached counts zero.
+    /// The split; a stage that was never reached, or was over before the turn had ended, counts zero.
     pub fn latency(&self) -> TurnLatency {
-        let transcribed = self.transcribed.unwrap_or(self.ended);
-        let first_token = self.first_token.unwrap_or(transcribed);
-        let first_audio = self.first_audio.unwrap_or(first_token);
-        let first_packet = self.first_packet.unwrap_or(first_audio);
+        let after = |stage: Option<Moment>, before: Moment| stage.unwrap_or(before).max(before);
+        let transcribed = after(self.transcribed, self.ended);
+        let first_token = after(self.first_token, transcribed);
+        let first_audio = after(self.first_audio, first_token);
+        let first_packet = after(self.first_packet, first_audio);
         TurnLatency {
             endpointing_ms: ms(self.last_voiced, self.ended),
             transcription_ms: ms(self.ended, transcribed),

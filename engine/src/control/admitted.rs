@@ -8,7 +8,7 @@ use std::time::Duration;
 use edge_protocol::admission::Acceptance;
 use thiserror::Error;
 
-use crate::call::{AgentSettings, Tenant};
+use crate::call::{AgentSettings, Endpointing, Tenant};
 
 /// Ranges an agent's settings are kept in, whoever sets them.
 pub(super) const MAX_CALL_S: RangeInclusive<u32> = 1..=24 * 3600;
@@ -70,7 +70,14 @@ impl TryFrom<Acceptance> for Admitted {
         let settings = AgentSettings {
             max_call: seconds(in_range("max_call_s", max_call_s, &MAX_CALL_S, &profile_id)),
             silence_after: millis(in_range("silence_after_ms", agent.silence_after_ms, &SILENCE_AFTER_MS, &profile_id)),
-            endpointing: millis(in_range("endpointing_ms", agent.endpointing_ms, &ENDPOINTING_MS, &profile_id)),
+            endpointing: Endpointing::after(millis(in_range(
+                "endpointing_ms",
+                agent.endpointing_ms,
+                &ENDPOINTING_MS,
+                &profile_id,
+            ))),
+            speculation: own.speculation,
+            interruptible: own.interruptible,
             rtp_timeout: seconds(in_range("rtp_timeout_s", agent.rtp_timeout_s, &RTP_TIMEOUT_S, &profile_id)),
             hold_timeout: own.hold_timeout,
             noise_suppression: own.noise_suppression,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::admitted::{ENDPOINTING_MS, HOLD_TIMEOUT_S, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
-use crate::call::AgentSettings;
+use crate::call::{AgentSettings, Endpointing, Interruptible, SpeculationSettings};
 
 /// One agent: how it behaves in a call, and what the node needs to know besides.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -62,12 +62,27 @@ struct AgentToml {
     silence_after_ms: u32,
     #[serde(default = "default_endpointing_ms")]
     endpointing_ms: u32,
+    endpointing_unknown_ms: Option<u32>,
+    endpointing_unfinished_ms: Option<u32>,
+    speculation_per_turn: Option<u32>,
+    speculation_per_call: Option<u32>,
+    #[serde(default)]
+    interruptible: InterruptibleToml,
     #[serde(default = "default_rtp_timeout_s")]
     rtp_timeout_s: u32,
     #[serde(default = "default_hold_timeout_s")]
     hold_timeout_s: u32,
     #[serde(default)]
     noise_suppression: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum InterruptibleToml {
+    #[default]
+    Always,
+    AfterGreeting,
+    Never,
 }
 
 fn default_silence_prompts() -> Vec<String> {
@@ -143,8 +158,24 @@ impl AgentProfile {
         if !within(&SILENCE_AFTER_MS, agent.silence_after.as_millis()) {
             return bad("silence_after_ms", agent.silence_after.as_millis().to_string(), "must be 1000 to 120000");
         }
-        if !within(&ENDPOINTING_MS, agent.endpointing.as_millis()) {
-            return bad("endpointing_ms", agent.endpointing.as_millis().to_string(), "must be 100 to 5000");
+        let Endpointing { finished, unknown, unfinished } = agent.endpointing;
+        let waits = [
+            ("endpointing_ms", finished),
+            ("endpointing_unknown_ms", unknown),
+            ("endpointing_unfinished_ms", unfinished),
+        ];
+        for (key, wait) in waits {
+            if !within(&ENDPOINTING_MS, wait.as_millis()) {
+                return bad(key, wait.as_millis().to_string(), "must be 100 to 5000");
+            }
+        }
+        if unknown < finished {
+            let value = unknown.as_millis().to_string();
+            return bad("endpointing_unknown_ms", value, "must not be less than endpointing_ms");
+        }
+        if unfinished < unknown {
+            let value = unfinished.as_millis().to_string();
+            return bad("endpointing_unfinished_ms", value, "must not be less than endpointing_unknown_ms");
         }
         if !within(&RTP_TIMEOUT_S, agent.rtp_timeout.as_secs().into()) {
             return bad("rtp_timeout_s", agent.rtp_timeout.as_secs().to_string(), "must be 2 to 3600");
@@ -162,12 +193,37 @@ impl AgentProfile {
     }
 }
 
+// === impl AgentToml ===
+
+impl AgentToml {
+    /// Waits that are not given go with `endpointing_ms`.
+    fn endpointing(&self) -> Endpointing {
+        let millis = |ms: u32| Duration::from_millis(ms.into());
+        let longest = millis(*ENDPOINTING_MS.end());
+        let after = Endpointing::after(millis(self.endpointing_ms));
+        Endpointing {
+            finished: after.finished,
+            unknown: self.endpointing_unknown_ms.map_or(after.unknown.min(longest), millis),
+            unfinished: self.endpointing_unfinished_ms.map_or(after.unfinished.min(longest), millis),
+        }
+    }
+
+    fn speculation(&self) -> SpeculationSettings {
+        let own = SpeculationSettings::default();
+        SpeculationSettings {
+            per_turn: self.speculation_per_turn.unwrap_or(own.per_turn),
+            per_call: self.speculation_per_call.unwrap_or(own.per_call),
+        }
+    }
+}
+
 fn within(range: &RangeInclusive<u32>, value: u128) -> bool {
     u32::try_from(value).is_ok_and(|value| range.contains(&value))
 }
 
 impl From<AgentToml> for AgentProfile {
     fn from(file: AgentToml) -> Self {
+        let (endpointing, speculation) = (file.endpointing(), file.speculation());
         Self {
             settings: Arc::new(AgentSettings {
                 name: file.name,
@@ -181,7 +237,13 @@ impl From<AgentToml> for AgentProfile {
                 transfer_failed: file.transfer_failed,
                 max_call: Duration::from_secs(file.max_call_s.into()),
                 silence_after: Duration::from_millis(file.silence_after_ms.into()),
-                endpointing: Duration::from_millis(file.endpointing_ms.into()),
+                endpointing,
+                speculation,
+                interruptible: match file.interruptible {
+                    InterruptibleToml::Always => Interruptible::Always,
+                    InterruptibleToml::AfterGreeting => Interruptible::AfterGreeting,
+                    InterruptibleToml::Never => Interruptible::Never,
+                },
                 rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
                 hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
                 noise_suppression: file.noise_suppression,

@@ -195,6 +195,7 @@ fn ended_by_crash(tail: &mut CallTail) -> CallEvent {
             turns: tail.turns,
             quality: MediaQuality::default(),
             sip: None,
+            wasted_requests: 0,
         },
     }
 }

@@ -48,6 +48,7 @@ impl Unstarted {
             turns: 0,
             quality: MediaQuality::default(),
             sip: None,
+            wasted_requests: 0,
         };
         // No media were agreed on.
         [event(0, facts.into_started(Law::Mu.into(), agent)), event(1, ended)]

@@ -133,12 +133,12 @@ impl Worker {
 /// Passes a wish on to speech; a crowd there is a failure the call can answer, not a wait.
 fn ask_speech(config: &ShardConfig, live: &mut LiveCall, command: SpeechCommand, now: Moment) {
     let Err(refused) = config.speech.try_send((live.key, command)) else { return };
-    let (turn, utterance, stage) = match refused.into_inner().1 {
-        SpeechCommand::Transcribe { turn, .. } => (Some(turn), None, SpeechStage::Transcription),
-        SpeechCommand::Respond { turn, utterance, .. } => (Some(turn), Some(utterance), SpeechStage::Chat),
+    let (hearing, utterance, stage) = match refused.into_inner().1 {
+        SpeechCommand::Transcribe { hearing, .. } => (Some(hearing), None, SpeechStage::Transcription),
+        SpeechCommand::Respond { utterance, .. } => (None, Some(utterance), SpeechStage::Chat),
         SpeechCommand::Say { utterance, .. } => (None, Some(utterance), SpeechStage::Synthesis),
-        SpeechCommand::Cancel => return,
+        SpeechCommand::WarmUp | SpeechCommand::Cancel => return,
     };
     let error = "too many requests to speech are waiting".to_owned();
-    live.call.handle_speech(now, SpeechEvent::Failed { turn, utterance, stage, error });
+    live.call.handle_speech(now, SpeechEvent::Failed { hearing, utterance, stage, error });
 }

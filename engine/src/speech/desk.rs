@@ -14,7 +14,7 @@ use super::prompts::{Prompt, Prompts};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
-use crate::call::{ChatMessage, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+use crate::call::{ChatMessage, HearingId, SpeechCommand, SpeechEvent, UtteranceId};
 use crate::shard::{CallKey, ShardHandle};
 
 /// Sentences of an answer that wait for synthesis.
@@ -57,6 +57,7 @@ impl Desk {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some((key, SpeechCommand::Cancel)) => drop(jobs.abort(&key)),
+                    Some((_, SpeechCommand::WarmUp)) => drop(tokio::spawn(self.providers.responder.warm_up())),
                     Some((key, command)) => self.begin(&mut jobs, key, command),
                     None => return,
                 },
@@ -79,29 +80,29 @@ impl Desk {
 
 impl Job {
     async fn serve(self, command: SpeechCommand) {
-        let (turn, utterance, outcome) = match command {
-            SpeechCommand::Transcribe { turn, law, audio } => {
-                (Some(turn), None, self.transcribe(turn, law, &audio).await)
+        let (hearing, utterance, outcome) = match command {
+            SpeechCommand::Transcribe { hearing, law, audio } => {
+                (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
-            SpeechCommand::Respond { turn, utterance, law, voice, messages } => {
-                (Some(turn), Some(utterance), self.respond(utterance, law, voice, messages).await)
+            SpeechCommand::Respond { utterance, law, voice, messages } => {
+                (None, Some(utterance), self.respond(utterance, law, voice, messages).await)
             }
             SpeechCommand::Say { utterance, law, voice, text } => {
                 self.say(utterance, law, voice, text).await;
                 return;
             }
-            SpeechCommand::Cancel => return,
+            SpeechCommand::WarmUp | SpeechCommand::Cancel => return,
         };
         if let Err(error) = outcome {
             let (stage, error) = (error.stage(), error.to_string());
-            self.tell(SpeechEvent::Failed { turn, utterance, stage, error }).await;
+            self.tell(SpeechEvent::Failed { hearing, utterance, stage, error }).await;
         }
     }
 
-    async fn transcribe(&self, turn: TurnId, law: Law, audio: &[u8]) -> Result<(), SpeechError> {
+    async fn transcribe(&self, hearing: HearingId, law: Law, audio: &[u8]) -> Result<(), SpeechError> {
         let pcm = audio.iter().map(|&byte| law.decode(byte)).collect();
         let text = self.providers.transcriber.transcribe(pcm).await?;
-        self.tell(SpeechEvent::Transcribed { turn, text: text.trim().to_owned() }).await;
+        self.tell(SpeechEvent::Transcribed { hearing, text: text.trim().to_owned() }).await;
         Ok(())
     }
 

@@ -36,6 +36,11 @@ pub trait Transcriber: Send + Sync {
 /// A conversation to its next line, streamed.
 pub trait Responder: Send + Sync {
     fn respond(&self, messages: Vec<ChatMessage>) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
+
+    /// A call has begun: have connections ready for its first turn. What goes wrong shows when they are needed.
+    fn warm_up(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// Text to speech, streamed, by the voice of that name; `None`: the provider's own choice.

@@ -6,6 +6,9 @@
 const SHORTEST: usize = 12;
 /// Text without an end is cut at a comma or a space before it grows longer than this, characters. About 12 s of speech.
 const LONGEST: usize = 200;
+/// The very first piece may end at a comma from this length on, characters: the voice begins while the rest of the
+/// sentence is still being written.
+const FIRST_CLAUSE: usize = 24;
 /// A comma nearer to the start than this is no place to cut.
 const SHORTEST_CUT: usize = 60;
 
@@ -24,6 +27,8 @@ const AMBIGUOUS: &[&str] = &["a.m", "p.m", "etc", "inc", "ltd", "co", "u.s", "jr
 #[derive(Debug, Clone, Default)]
 pub struct SentenceSplitter {
     pending: String,
+    /// A piece was given.
+    begun: bool,
 }
 
 // === impl SentenceSplitter ===
@@ -37,7 +42,8 @@ impl SentenceSplitter {
     pub fn push(&mut self, text: &str) -> Vec<String> {
         self.pending.push_str(text);
         let mut sentences = Vec::new();
-        while let Some(end) = next_end(&self.pending) {
+        while let Some(end) = self.next_end() {
+            self.begun = true;
             let rest = self.pending.split_off(end);
             let sentence = std::mem::replace(&mut self.pending, rest);
             sentences.extend(speakable(&sentence));
@@ -48,6 +54,15 @@ impl SentenceSplitter {
     /// Returns what is left when no more text will come.
     pub fn flush(&mut self) -> Option<String> {
         speakable(&std::mem::take(&mut self.pending))
+    }
+
+    /// Byte index after the first piece to be spoken, if enough of the text has come to tell.
+    fn next_end(&self) -> Option<usize> {
+        let clause = if self.begun { None } else { clause_end(&self.pending) };
+        match (clause, next_end(&self.pending)) {
+            (Some(clause), Some(end)) => Some(clause.min(end)),
+            (clause, end) => clause.or(end),
+        }
     }
 
     /// True if nothing waits for more text.
@@ -61,7 +76,17 @@ fn speakable(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Byte index after the first piece to be spoken, if enough of the text has come to tell.
+/// Byte index after the first clause that is long enough to begin with.
+fn clause_end(text: &str) -> Option<usize> {
+    let following = text.char_indices().skip(1).map(|(_, c)| c);
+    let marks = text.char_indices().zip(following).enumerate().skip(FIRST_CLAUSE);
+    marks
+        .take_while(|(position, _)| *position < LONGEST)
+        .find(|(_, ((_, c), next))| matches!(c, ',' | ':' | '–' | '—') && next.is_whitespace())
+        .map(|(_, ((index, c), _))| index + c.len_utf8())
+}
+
+/// The same, after whole sentences or a forced cut only.
 fn next_end(text: &str) -> Option<usize> {
     let limit = text.char_indices().nth(LONGEST).map(|(limit, _)| limit);
     match (sentence_end(text), limit) {

@@ -13,7 +13,7 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
-    SpeechCommand, SpeechEvent, StreamSeed, Wish,
+    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
@@ -26,6 +26,9 @@ pub const CALLER: &str = "192.0.2.10:4000";
 
 /// What comes back from speech, and after how many milliseconds.
 pub type Reaction = Vec<(u64, SpeechEvent)>;
+
+/// Gets the agent's last frame and the caller's next.
+pub type OnTheLine = Box<dyn FnMut(&LawFrame, &mut LawFrame)>;
 
 /// The call, its caller and its script.
 pub struct VirtualCall {
@@ -47,6 +50,10 @@ pub struct VirtualCall {
     pub sending: bool,
     /// The caller encrypts.
     pub protect: Option<SendContext>,
+    /// How long before a tick the caller's packet comes.
+    pub phase: Duration,
+    /// What the line adds to the caller's frame: noise, or the agent's frame of the tick before.
+    pub on_the_line: Option<OnTheLine>,
     brain: Box<dyn FnMut(&SpeechCommand) -> Reaction>,
     due: VecDeque<(Moment, SpeechEvent)>,
     mouth: VecDeque<u8>,
@@ -68,6 +75,11 @@ pub fn agent() -> AgentSettings {
         silence_prompts: vec!["Are you there?".to_owned()],
         ..AgentSettings::default()
     }
+}
+
+/// An agent that does nothing ahead of the end of the caller's turn.
+pub fn patient_agent() -> AgentSettings {
+    AgentSettings { speculation: SpeculationSettings { per_turn: 0, per_call: 0 }, ..agent() }
 }
 
 pub fn session() -> MediaSession {
@@ -92,12 +104,12 @@ pub fn spoken(delay: u64, utterance: u32, text: &str, ms: usize, hang_up: bool) 
 /// Hears `heard`, answers `answer` with a second of voice, says prompts with half a second of voice.
 pub fn obedient(heard: &'static str, answer: &'static str) -> impl FnMut(&SpeechCommand) -> Reaction {
     move |command| match command {
-        SpeechCommand::Transcribe { turn, .. } => {
-            vec![(100, SpeechEvent::Transcribed { turn: *turn, text: heard.to_owned() })]
+        SpeechCommand::Transcribe { hearing, .. } => {
+            vec![(100, SpeechEvent::Transcribed { hearing: *hearing, text: heard.to_owned() })]
         }
         SpeechCommand::Respond { utterance, .. } => spoken(200, *utterance, answer, 1000, false),
         SpeechCommand::Say { utterance, text, .. } => spoken(50, *utterance, text, 500, false),
-        SpeechCommand::Cancel => Vec::new(),
+        SpeechCommand::WarmUp | SpeechCommand::Cancel => Vec::new(),
     }
 }
 
@@ -157,6 +169,8 @@ impl VirtualCall {
             ssrc: 0xCAFE,
             sending: true,
             protect: None,
+            phase: Duration::ZERO,
+            on_the_line: None,
             brain: Box::new(brain),
             due: VecDeque::new(),
             mouth: VecDeque::new(),
@@ -198,9 +212,15 @@ impl VirtualCall {
             for byte in &mut payload {
                 *byte = self.mouth.pop_front().unwrap_or(Law::Mu.silence());
             }
+            if let Some(line) = self.on_the_line.as_mut() {
+                line(self.call.last_frames().1, &mut payload);
+            }
+            let tick = self.now;
+            self.now = Moment(tick.0 - self.phase.as_micros() as u64);
             self.call.handle_frame(self.now, &payload);
             self.send_packet(false, 0, &payload);
             self.timestamp = self.timestamp.wrapping_add(160);
+            self.now = tick;
         }
         let mut packet = [0; MAX_PACKET_BYTES];
         let mut sent = self.call.tick(self.now, &mut packet);

@@ -134,6 +134,7 @@ export const CallEvent = v.variant("type", [
     turns: whole,
     quality: MediaQuality,
     sip: v.optional(SipStatus),
+    wasted_requests: v.optional(whole, 0),
   }),
 ]);
 export type CallEvent = v.InferOutput<typeof CallEvent>;

@@ -51,7 +51,14 @@ fn a_call_is_summed_up_from_its_events() {
         event(4, turn(2, 800)),
         event(
             5,
-            EventKind::CallEnded { cause: EndCause::CallerHungUp, duration_ms: 4_321, turns: 3, quality, sip: None },
+            EventKind::CallEnded {
+                cause: EndCause::CallerHungUp,
+                duration_ms: 4_321,
+                turns: 3,
+                quality,
+                sip: None,
+                wasted_requests: 0,
+            },
         ),
         event(6, EventKind::RecordingReady { path: "p".into(), duration_ms: 4_321, bytes: 9 }),
     ]);

@@ -6,7 +6,8 @@ use edge_protocol::{EndCause, EventKind, SpeechStage};
 use super::{Conversation, FAILURES_TO_GIVE_UP};
 use crate::call::history::UNCLEAR;
 use crate::call::outbox::{Cue, Outbox};
-use crate::call::speech_link::{SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+use crate::call::speech_link::{HearingId, SpeechEvent, UtteranceId};
+use crate::call::turn::Turn;
 use crate::clock::Moment;
 
 /// Voiced audio below which a turn without words is taken for a noise and not answered.
@@ -16,7 +17,11 @@ impl Conversation {
     /// Something came back from speech. What belongs to a turn or utterance that is over is ignored.
     pub fn handle_speech(&mut self, now: Moment, event: SpeechEvent, out: &mut Outbox) {
         match event {
-            SpeechEvent::Transcribed { turn, text } => self.transcribed(now, turn, text, out),
+            SpeechEvent::Transcribed { hearing, text } => {
+                if !self.attempt_transcribed(now, hearing, &text, out) {
+                    self.transcribed(now, hearing, text, out);
+                }
+            }
             SpeechEvent::FirstToken { utterance } => {
                 if let Some(turn) = self.turn_answered_by(utterance) {
                     turn.times.first_token.get_or_insert(now);
@@ -36,8 +41,13 @@ impl Conversation {
                 }
                 self.speaker.complete(utterance, hang_up);
             }
-            SpeechEvent::Failed { turn, utterance, stage, error } => {
-                let current = self.turn.as_ref().is_some_and(|t| Some(t.id) == turn)
+            // What fails ahead of the turn's end is tried again after it, and told then.
+            SpeechEvent::Failed { hearing, utterance, .. } if self.is_attempt(hearing, utterance) => {
+                self.drop_attempt(out);
+                self.listener.wait_as_usual();
+            }
+            SpeechEvent::Failed { hearing, utterance, stage, error } => {
+                let current = self.turn.as_ref().is_some_and(|t| t.answer.is_none() && Some(t.hearing) == hearing)
                     || (self.speaker.is_busy() && Some(self.utterances) == utterance);
                 if current {
                     self.speech_failed(now, stage, error, out);
@@ -46,18 +56,21 @@ impl Conversation {
         }
     }
 
-    /// The caller's line of the current turn is known: ask for the answer.
+    /// The caller's line of the current turn is known: say the answer that was prepared, or ask for one.
     pub(super) fn caller_line_known(&mut self, now: Moment, line: String, out: &mut Outbox) {
-        let messages = self.history.with_caller_line(&line);
-        let utterance = self.begin_utterance();
         let Some(turn) = self.turn.as_mut() else { return };
-        turn.times.transcribed = Some(now);
+        turn.times.transcribed.get_or_insert(now);
         turn.text.clone_from(&line);
-        turn.answer = Some(utterance);
+        let (id, prepared) = (turn.id, turn.answer);
         out.cue(|| Cue::CallerSaid(line.clone()));
-        out.event(now, EventKind::TurnTranscribed { turn: turn.id, text: line });
-        let voice = self.settings.voice.clone();
-        out.speech(SpeechCommand::Respond { turn: turn.id, utterance, law: self.law, voice, messages });
+        out.event(now, EventKind::TurnTranscribed { turn: id, text: line.clone() });
+        if prepared.is_some() {
+            return self.speaker.go_on();
+        }
+        let utterance = self.ask_for_answer(&line, out);
+        if let Some(turn) = self.turn.as_mut() {
+            turn.answer = Some(utterance);
+        }
     }
 
     /// A provider failed: say so, rather than nothing; after several in a row, end the call politely.
@@ -76,8 +89,9 @@ impl Conversation {
         }
     }
 
-    fn transcribed(&mut self, now: Moment, id: TurnId, text: String, out: &mut Outbox) {
-        let Some(turn) = self.turn.as_ref().filter(|t| t.id == id && t.answer.is_none()) else { return };
+    fn transcribed(&mut self, now: Moment, hearing: HearingId, text: String, out: &mut Outbox) {
+        let asked = self.turn.as_ref().filter(|t| t.hearing == hearing && t.answer.is_none());
+        let Some(turn) = asked else { return };
         let voiced_ms = turn.heard.as_ref().map_or(0, |h| h.voiced_ms);
         if !text.is_empty() {
             self.caller_line_known(now, text, out);
@@ -93,7 +107,8 @@ impl Conversation {
         }
     }
 
-    fn turn_answered_by(&mut self, utterance: UtteranceId) -> Option<&mut crate::call::turn::Turn> {
-        self.turn.as_mut().filter(|t| t.answer == Some(utterance))
+    fn turn_answered_by(&mut self, utterance: UtteranceId) -> Option<&mut Turn> {
+        let ahead = self.attempt.as_mut().map(|attempt| &mut attempt.turn);
+        self.turn.as_mut().into_iter().chain(ahead).find(|t| t.answer == Some(utterance))
     }
 }

@@ -4,7 +4,7 @@
 use edge_protocol::EventKind;
 
 use super::{CallerFrame, Conversation};
-use crate::call::listener::{CallerTurn, Noticed};
+use crate::call::listener::{CallerTurn, HeardFrame, Noticed};
 use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::SpeechCommand;
 use crate::call::turn::{Turn, TurnTimes};
@@ -14,35 +14,42 @@ impl Conversation {
     /// The caller pressed a key (RFC 4733).
     pub fn key_pressed(&mut self, now: Moment, key: char, duration_ms: u32, out: &mut Outbox) {
         out.event(now, EventKind::Dtmf { digit: key, duration_ms });
-        if self.must_be_heard_out() {
+        if self.ending.is_some() && self.must_be_heard_out() {
             return;
         }
-        self.caller_takes_the_floor(now, out);
-        self.listener.reset();
+        if !self.must_be_heard_out() {
+            self.caller_takes_the_floor(now, out);
+            self.listener.reset();
+        }
         self.keys.press(now, key);
     }
 
     pub(super) fn hear(&mut self, now: Moment, caller: CallerFrame<'_>, out: &mut Outbox) {
         let agent_speaks = self.speaker.is_audible();
-        match self.listener.push(now, caller.audio, caller.voiced, agent_speaks) {
-            Noticed::Nothing => {}
+        let CallerFrame { audio, voiced, delay, .. } = caller;
+        match self.listener.push(now, HeardFrame { audio, voiced, delay, agent_speaks }) {
+            Noticed::Nothing => self.weigh_overlap(now, caller, out),
             Noticed::SpeechStarted if self.must_be_heard_out() => self.listener.reset(),
+            Noticed::SpeechStarted if agent_speaks => self.hold(now),
             Noticed::SpeechStarted => self.speech_started(now, out),
-            Noticed::TurnEnded(mut heard) => {
-                heard.last_voiced = Moment(heard.last_voiced.0.saturating_sub(caller.delay.as_micros() as u64));
-                self.turn_ended(now, heard, out);
-            }
+            Noticed::TurnEnded(_) if self.overlap.is_some() => self.sound_is_over(now, out),
+            Noticed::TurnEnded(heard) => self.turn_ended(now, heard, out),
         }
+        self.speculate(now, out);
     }
 
     /// Takes the keys as a turn once they are complete.
     pub(super) fn take_keys(&mut self, now: Moment, out: &mut Outbox) {
+        if self.must_be_heard_out() {
+            return;
+        }
         let last = self.keys.last();
         let Some(line) = self.keys.take_entered(now) else { return };
         self.turns += 1;
         out.cue(|| Cue::Thinking);
         self.turn = Some(Turn {
             id: self.turns,
+            hearing: 0,
             heard: None,
             text: String::new(),
             answer: None,
@@ -53,7 +60,7 @@ impl Conversation {
         self.caller_line_known(now, line, out);
     }
 
-    fn speech_started(&mut self, now: Moment, out: &mut Outbox) {
+    pub(super) fn speech_started(&mut self, now: Moment, out: &mut Outbox) {
         // Keys and then speech are one turn: what was pressed goes before what is being said.
         if let Some(keys) = self.keys.take_pressed() {
             self.history.caller_said(&keys);
@@ -76,16 +83,18 @@ impl Conversation {
     fn turn_ended(&mut self, now: Moment, heard: CallerTurn, out: &mut Outbox) {
         self.turns += 1;
         out.cue(|| Cue::Thinking);
-        out.speech(SpeechCommand::Transcribe { turn: self.turns, law: self.law, audio: heard.audio.clone() });
-        self.turn = Some(Turn {
-            id: self.turns,
-            times: TurnTimes::new(heard.last_voiced, now),
-            heard: Some(heard),
-            text: String::new(),
-            answer: None,
-            barged_in: std::mem::take(&mut self.barged_in),
-            in_history: false,
-        });
+        let mut turn = match self.take_attempt(&heard, out) {
+            Some(ahead) => ahead,
+            None => self.ask_for_transcript(now, heard, out),
+        };
+        turn.id = self.turns;
+        turn.times.ended = now;
+        turn.barged_in = std::mem::take(&mut self.barged_in);
+        let line = (!turn.text.is_empty()).then(|| turn.text.clone());
+        self.turn = Some(turn);
+        if let Some(line) = line {
+            self.caller_line_known(now, line, out);
+        }
     }
 
     /// Stops the agent, if it says or prepares anything, because the caller has something to say.

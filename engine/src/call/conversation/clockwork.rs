@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use edge_protocol::{EndCause, SpeechStage};
 
-use super::{Conversation, Ending};
+use super::{Conversation, Ending, Interruptible};
 use crate::call::outbox::Outbox;
 use crate::call::speech_link::SpeechCommand;
 use crate::clock::Moment;
@@ -62,9 +62,15 @@ impl Conversation {
         }
     }
 
-    /// The agent's last words may not be interrupted when the caller's time is up.
+    /// The agent's last words may not be interrupted when the caller's time is up, nor what its settings say.
     pub(super) fn must_be_heard_out(&self) -> bool {
-        self.ending.is_some_and(|e| e.cause == EndCause::MaxDuration || e.hang_up_at.is_some())
+        let speaks = self.speaker.is_busy();
+        let protected = match self.settings.interruptible {
+            Interruptible::Always => false,
+            Interruptible::AfterGreeting => speaks && self.greeting,
+            Interruptible::Never => speaks && (self.prompt.is_some() || self.speaker.is_audible()),
+        };
+        protected || self.ending.is_some_and(|e| e.cause == EndCause::MaxDuration || e.hang_up_at.is_some())
     }
 
     fn finish(&mut self, now: Moment, out: &mut Outbox) {

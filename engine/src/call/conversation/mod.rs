@@ -5,23 +5,28 @@ mod agent;
 mod caller;
 mod clockwork;
 mod orders;
+mod overlap;
+mod speculation;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind};
 
+use super::barge_in::Overlap;
 use super::history::History;
 use super::keys::Keys;
-use super::listener::Listener;
+use super::listener::{CallerTurn, Listener};
 use super::outbox::{Cue, Outbox};
-use super::settings::AgentSettings;
+use super::settings::{AgentSettings, Interruptible};
 use super::speaker::{Heard, Speaker, Spoken};
-use super::speech_link::{SpeechCommand, TurnId, UtteranceId};
-use super::turn::Turn;
+use super::speculation::Speculation;
+use super::speech_link::{HearingId, SpeechCommand, TurnId, UtteranceId};
+use super::turn::{Turn, TurnTimes};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
 use crate::clock::Moment;
+use speculation::Attempt;
 
 /// Provider failures in a row after which the agent gives up politely.
 const FAILURES_TO_GIVE_UP: u32 = 3;
@@ -38,6 +43,12 @@ pub struct Conversation {
     /// The turn being thought about or answered.
     turn: Option<Turn>,
     turns: TurnId,
+    /// The turn that is being collected, worked on ahead.
+    attempt: Option<Attempt>,
+    speculation: Speculation,
+    hearings: HearingId,
+    /// The caller made a sound while the agent spoke, and it is not known yet what kind.
+    overlap: Option<Overlap>,
     /// The turn being collected cut the agent off.
     barged_in: bool,
     utterances: UtteranceId,
@@ -45,6 +56,8 @@ pub struct Conversation {
     prompt: Option<String>,
     /// The utterance that was ordered from outside.
     ordered: Option<UtteranceId>,
+    /// The greeting is being said.
+    greeting: bool,
     /// When the utterance at hand was begun, or last made a sound.
     last_sound: Moment,
     /// Since when nobody has spoken.
@@ -72,7 +85,11 @@ struct Ending {
 pub struct CallerFrame<'a> {
     /// Law-encoded audio.
     pub audio: &'a [u8; FRAME_SAMPLES],
+    /// The caller speaks; over the agent's voice, neither its echo nor somebody far away.
     pub voiced: bool,
+    /// It is as loud as the caller is, and it has a pitch. Only told over the agent's voice.
+    pub near: bool,
+    pub pitched: bool,
     /// How long the frame lay in the jitter buffer: it arrived that much earlier.
     pub delay: Duration,
 }
@@ -84,15 +101,20 @@ impl Conversation {
         Self {
             law,
             history: History::new(&settings.instructions),
-            listener: Listener::new(settings.endpointing, law.silence()),
+            listener: Listener::new(settings.wait_for_unknown_words(), law.silence()),
             speaker: Speaker::new(law),
             keys: Keys::default(),
             turn: None,
             turns: 0,
+            attempt: None,
+            speculation: Speculation::new(settings.speculation),
+            hearings: 0,
+            overlap: None,
             barged_in: false,
             utterances: 0,
             prompt: None,
             ordered: None,
+            greeting: false,
             last_sound: started,
             quiet_since: started,
             silence_prompts_used: 0,
@@ -106,8 +128,10 @@ impl Conversation {
 
     /// The call is up: greet the caller.
     pub fn begin(&mut self, out: &mut Outbox) {
+        out.speech(SpeechCommand::WarmUp);
         if !self.settings.greeting.is_empty() {
             self.say(self.settings.greeting.clone(), out);
+            self.greeting = true;
         }
     }
 
@@ -164,6 +188,11 @@ impl Conversation {
         self.turns
     }
 
+    /// Requests to speech that were made ahead and came to nothing.
+    pub fn wasted_requests(&self) -> u32 {
+        self.speculation.wasted_requests()
+    }
+
     /// The call is over, whoever ended it: what was being said counts as far as it was heard.
     pub fn end(&mut self, now: Moment, out: &mut Outbox) {
         self.be_quiet(now, out);
@@ -171,6 +200,7 @@ impl Conversation {
 
     /// Starts saying a fixed text in place of whatever was to be said.
     fn say(&mut self, text: String, out: &mut Outbox) {
+        self.drop_attempt(out);
         let utterance = self.begin_utterance();
         self.prompt = Some(text.clone());
         out.speech(SpeechCommand::Say { utterance, law: self.law, voice: self.settings.voice.clone(), text });
@@ -180,11 +210,41 @@ impl Conversation {
         self.utterances += 1;
         self.speaker.begin(self.utterances);
         self.prompt = None;
+        self.greeting = false;
+        self.overlap = None;
         self.utterances
+    }
+
+    /// Asks for the text of what was heard: a turn that is known by its audio only.
+    fn ask_for_transcript(&mut self, now: Moment, heard: CallerTurn, out: &mut Outbox) -> Turn {
+        self.hearings += 1;
+        let audio = heard.audio.clone();
+        out.speech(SpeechCommand::Transcribe { hearing: self.hearings, law: self.law, audio });
+        Turn {
+            id: self.turns,
+            hearing: self.hearings,
+            times: TurnTimes::new(heard.last_voiced, now),
+            heard: Some(heard),
+            text: String::new(),
+            answer: None,
+            barged_in: false,
+            in_history: false,
+        }
+    }
+
+    /// Asks for the answer to the caller's line.
+    fn ask_for_answer(&mut self, line: &str, out: &mut Outbox) -> UtteranceId {
+        let messages = self.history.with_caller_line(line);
+        let utterance = self.begin_utterance();
+        let voice = self.settings.voice.clone();
+        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages });
+        utterance
     }
 
     /// Falls silent and keeps account of what was heard. Nothing happens if nothing was under way.
     fn interrupt(&mut self, now: Moment, out: &mut Outbox) {
+        self.drop_attempt(out);
+        self.overlap = None;
         if let Some(heard) = self.speaker.stop() {
             self.utterance_over(now, heard, true, out);
         } else if let Some(turn) = self.turn.take() {

@@ -34,7 +34,7 @@ fn a_call_gets_the_agent_the_owner_and_the_voice_the_edge_names() {
     assert!(admitted.record);
     let agent = &admitted.agent;
     assert_eq!((agent.name.as_str(), agent.voice.as_deref()), ("reception", Some("rms")));
-    assert_eq!((agent.max_call, agent.endpointing), (Duration::from_secs(90), Duration::from_millis(600)));
+    assert_eq!((agent.max_call, agent.endpointing.finished), (Duration::from_secs(90), Duration::from_millis(600)));
     assert_eq!(agent.silence_prompts, ["Hello?"]);
 }
 
@@ -44,7 +44,7 @@ fn times_a_call_cannot_live_with_are_brought_into_range() {
     (extreme.agent.endpointing_ms, extreme.agent.silence_after_ms, extreme.agent.rtp_timeout_s) = (0, 0, 0);
     extreme.max_call_s = u32::MAX;
     let agent = Admitted::try_from(extreme).unwrap().agent;
-    assert_eq!(agent.endpointing, Duration::from_millis(100));
+    assert_eq!(agent.endpointing.finished, Duration::from_millis(100));
     assert_eq!(agent.silence_after, Duration::from_secs(1));
     assert_eq!(agent.rtp_timeout, Duration::from_secs(2));
     assert_eq!(agent.max_call, Duration::from_secs(86_400));

@@ -119,6 +119,16 @@ struct Raw {
     _silence_after_ms: IgnoredAny,
     #[serde(default, rename = "endpointing_ms")]
     _endpointing_ms: IgnoredAny,
+    #[serde(default, rename = "endpointing_unknown_ms")]
+    _endpointing_unknown_ms: IgnoredAny,
+    #[serde(default, rename = "endpointing_unfinished_ms")]
+    _endpointing_unfinished_ms: IgnoredAny,
+    #[serde(default, rename = "speculation_per_turn")]
+    _speculation_per_turn: IgnoredAny,
+    #[serde(default, rename = "speculation_per_call")]
+    _speculation_per_call: IgnoredAny,
+    #[serde(default, rename = "interruptible")]
+    _interruptible: IgnoredAny,
     #[serde(default, rename = "rtp_timeout_s")]
     _rtp_timeout_s: IgnoredAny,
     #[serde(default, rename = "noise_suppression")]

@@ -69,6 +69,11 @@ struct Answer {
 // === impl OpenAiClient ===
 
 impl Responder for OpenAiClient {
+    fn warm_up(&self) -> BoxFuture<'static, ()> {
+        let shared = self.shared.clone();
+        async move { shared.warm_up().await }.boxed()
+    }
+
     fn respond(&self, messages: Vec<ChatMessage>) -> BoxFuture<'static, Result<ChatStream, SpeechError>> {
         let shared = self.shared.clone();
         async move {

@@ -6,6 +6,7 @@ mod chat;
 mod config;
 mod synthesis;
 mod transcription;
+mod warm_up;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use config::{ConfigError, OpenAiConfig, Secret, Timeouts};
 
 use attempt::{Failure, Once};
 use config::Endpoint;
+use warm_up::Warmth;
 
 /// One provider for all three stages. Cheap to clone; clones share the connection pool.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ struct Shared {
     endpoint: Endpoint,
     service: Once,
     api: Client<Endpoint>,
+    warm: Warmth,
 }
 
 // === impl OpenAiClient ===
@@ -46,7 +49,7 @@ impl OpenAiClient {
         let api = Client::build(http, endpoint.clone())
             .with_http_service(tower::service_fn(move |request| attempts.clone().send(request)));
         let voice = Arc::from(config.voice.as_str());
-        Ok(Self { shared: Arc::new(Shared { config, endpoint, service, api }), voice })
+        Ok(Self { shared: Arc::new(Shared { config, endpoint, service, api, warm: Warmth::default() }), voice })
     }
 
     /// The same provider speaking with another voice, over the same connections: an agent may have its own.

@@ -58,8 +58,17 @@ fn numbers_and_addresses_stay_whole() {
 fn abbreviations_end_no_sentence() {
     assert_split(
         "You will meet Dr. Miller and Mrs. J. Smith, e.g. tomorrow. Is that fine?",
-        &["You will meet Dr. Miller and Mrs. J. Smith, e.g. tomorrow.", "Is that fine?"],
+        &["You will meet Dr. Miller and Mrs. J. Smith,", "e.g. tomorrow.", "Is that fine?"],
     );
+}
+
+#[test]
+fn only_the_first_piece_may_be_a_clause() {
+    assert_split(
+        "Let me see what I can find for you, one moment. There is a table at seven o'clock, by the window.",
+        &["Let me see what I can find for you,", "one moment.", "There is a table at seven o'clock, by the window."],
+    );
+    assert_split("Yes, we are open.", &["Yes, we are open."]);
 }
 
 #[test]

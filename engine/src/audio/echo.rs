@@ -1,0 +1,133 @@
+//! Is what comes in what was just said? Compares the caller's audio with the agent's own, for delays up to 340 ms.
+//! Only tells how alike they are and how loud the echo is; what follows from it is decided in `call`.
+
+use super::FRAME_SAMPLES;
+
+/// Samples of 8 kHz audio in one of the 2 kHz ones compared here.
+const DECIMATION: usize = 4;
+/// Compared samples in a frame.
+const STEP: usize = FRAME_SAMPLES / DECIMATION;
+/// Delays looked at, 2 kHz samples: 0 to 340 ms.
+const DELAYS: usize = 680;
+/// What was said and may still come back, 2 kHz samples.
+const KEPT: usize = DELAYS + STEP;
+/// How much of the likeness so far counts beside the newest frame: some 200 ms are compared at a time, as two voices
+/// of one pitch are alike for shorter than that.
+const MEMORY: f32 = 0.9;
+/// Likeness from which a frame is taken for echo.
+const ALIKE: f32 = 0.55;
+/// Likeness from which the echo's loudness is learnt, and the loudest it is believed to be, dB.
+const SURE: f32 = 0.75;
+const LOUDEST_DB: f32 = -6.0;
+/// How much louder than the echo is known to be a frame must be to hold something else, dB.
+const ABOVE_ECHO_DB: f32 = 5.0;
+/// How fast the echo's known loudness follows, per frame.
+const LEARNING: f32 = 0.15;
+
+/// Watches one call for its own voice coming back. Fixed in size after construction.
+pub struct EchoWatch {
+    /// What was said, high-pass filtered, 2 kHz, oldest first.
+    said: Box<[f32; KEPT]>,
+    /// Likeness so far by delay, unscaled.
+    likeness: Box<[f32; DELAYS]>,
+    /// Energy that `likeness` is to be measured by: what was heard, and by delay in whole frames what was said.
+    heard_energy: f32,
+    said_energy: [f32; DELAYS / STEP + 1],
+    /// Loudness of the echo against what was said, dB; `None` until one was heard.
+    gain_db: Option<f32>,
+    said_filter: HighPass,
+    heard_filter: HighPass,
+}
+
+/// Takes the mean of four samples, and what is new in it: two voices are more alike in their lowest tones.
+#[derive(Debug, Clone, Copy, Default)]
+struct HighPass {
+    last: f32,
+}
+
+// === impl EchoWatch ===
+
+impl EchoWatch {
+    pub fn new() -> Self {
+        Self {
+            said: Box::new([0.0; KEPT]),
+            likeness: Box::new([0.0; DELAYS]),
+            heard_energy: 0.0,
+            said_energy: [0.0; DELAYS / STEP + 1],
+            gain_db: None,
+            said_filter: HighPass::default(),
+            heard_filter: HighPass::default(),
+        }
+    }
+
+    /// The next 20 ms the agent said; to be told every tick while it speaks and 340 ms beyond.
+    pub fn said(&mut self, frame: &[i16; FRAME_SAMPLES]) {
+        self.said.copy_within(STEP.., 0);
+        let newest = self.said_filter.push(frame);
+        self.said[KEPT - STEP..].copy_from_slice(&newest);
+    }
+
+    /// The 20 ms heard next after `said`. True if they hold nothing but echo.
+    pub fn heard(&mut self, frame: &[i16; FRAME_SAMPLES]) -> bool {
+        let heard = self.heard_filter.push(frame);
+        self.likeness.iter_mut().for_each(|sum| *sum *= MEMORY);
+        // Sample by sample over all delays, so that the compiler can use vectors.
+        for (at, sample) in heard.iter().enumerate() {
+            let back = &self.said[at + 1..=at + DELAYS];
+            for (sum, said) in self.likeness.iter_mut().zip(back) {
+                *sum += sample * said;
+            }
+        }
+        let energy: f32 = heard.iter().map(|s| s * s).sum();
+        self.heard_energy = self.heard_energy * MEMORY + energy;
+        for (sum, frame) in self.said_energy.iter_mut().zip(self.said.as_chunks::<STEP>().0) {
+            *sum = *sum * MEMORY + frame.iter().map(|s| s * s).sum::<f32>();
+        }
+        let (place, peak) = self.peak();
+        let said = self.said_energy.get((place + STEP / 2) / STEP).copied().unwrap_or(0.0);
+        let scale = (self.heard_energy * said).sqrt();
+        let likeness = if scale > 0.0 { peak / scale } else { 0.0 };
+        let gain_db = 10.0 * ((self.heard_energy + 1.0) / (said + 1.0)).log10();
+        if likeness >= SURE {
+            let gain_db = gain_db.min(LOUDEST_DB);
+            let known = self.gain_db.unwrap_or(gain_db);
+            self.gain_db = Some(known + (gain_db - known) * LEARNING);
+        }
+        likeness >= ALIKE
+            || self.gain_db.is_some_and(|known| self.loudest_said() > 0.0 && gain_db < known + ABOVE_ECHO_DB)
+    }
+
+    /// Loudness of the echo against what was said, dB, once there was one.
+    pub fn gain_db(&self) -> Option<f32> {
+        self.gain_db
+    }
+
+    fn peak(&self) -> (usize, f32) {
+        let all = self.likeness.iter().map(|sum| sum.abs()).enumerate();
+        all.fold((0, 0.0), |best, next| if next.1 > best.1 { next } else { best })
+    }
+
+    fn loudest_said(&self) -> f32 {
+        self.said_energy.iter().copied().fold(0.0, f32::max)
+    }
+}
+
+impl Default for EchoWatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl HighPass ===
+
+impl HighPass {
+    fn push(&mut self, frame: &[i16; FRAME_SAMPLES]) -> [f32; STEP] {
+        let mut out = [0.0; STEP];
+        for (to, four) in out.iter_mut().zip(frame.as_chunks::<DECIMATION>().0) {
+            let mean = four.iter().map(|s| f32::from(*s)).sum::<f32>() / DECIMATION as f32;
+            *to = mean - 0.9 * self.last;
+            self.last = mean;
+        }
+        out
+    }
+}
