@@ -74,6 +74,10 @@ impl Leg {
     /// An RTCP datagram arrived at the leg's socket.
     pub fn handle_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &[u8]) {
         let ours = Ours { ssrc: self.sending.ssrc, packets: self.sending.packets, ntp_now: self.sending.ntp(now) };
+        // Nothing we have a key for.
+        if self.security.needs_rtcp_mux() && !self.session.rtcp_mux {
+            return;
+        }
         if let Some(report) = self.security.open_rtcp(datagram) {
             self.receiving.handle_rtcp(now, from, report, &self.session, &ours);
         }

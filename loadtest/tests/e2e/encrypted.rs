@@ -40,8 +40,8 @@ async fn a_real_phone_is_understood(mediaenc: &str) {
     let ended = events.until("end of the call", Duration::from_secs(10), ended).await.expect("the call ends");
     let EventKind::CallEnded { cause, quality, .. } = ended.kind else { unreachable!() };
     assert_eq!(cause, EndCause::CallerHungUp);
-    // baresip has one packet of a call that it does not encrypt.
-    assert!(quality.packets_received > 500 && quality.packets_unauthentic <= 1, "{quality:?}");
+    // A report that crosses the beginning or the end of the encryption is no wrong key.
+    assert!(quality.packets_received > 500 && quality.packets_unauthentic <= 2, "{quality:?}");
 
     let heard = phone.heard().expect("the phone's recording");
     let asked = Duration::from_secs(u64::from(GREETING_S));
