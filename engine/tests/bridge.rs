@@ -191,7 +191,7 @@ fn an_agent_that_stepped_aside_is_silent_until_it_steps_in_again() {
     let mut call = VirtualCall::new(agent(), obedient("hello", "Hi."));
     call.call.command(call.now, CallCommand::StepAside);
     call.run_for(20_000);
-    assert_eq!(call.commands, []);
+    assert_eq!(call.commands, [SpeechCommand::WarmUp]);
     call.call.command(call.now, CallCommand::StepIn { say: Some("I am back.".to_owned()) });
     call.run_until("the sentence", |call| {
         call.has(|kind| *kind == EventKind::PromptStarted { text: "I am back.".to_owned() })
