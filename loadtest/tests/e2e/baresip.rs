@@ -112,6 +112,20 @@ pub fn say(dir: &Path, text: &str, before_s: u32, after_s: u32) -> Result<PathBu
     Ok(padded)
 }
 
+/// The same sound on two channels, which baresip wants for Opus.
+pub fn in_stereo(wav: &Path) -> Result<PathBuf> {
+    let stereo = wav.with_extension("stereo.wav");
+    let mut reader = hound::WavReader::open(wav)?;
+    let mut writer = hound::WavWriter::create(&stereo, hound::WavSpec { channels: 2, ..reader.spec() })?;
+    for sample in reader.samples::<i16>() {
+        let sample = sample?;
+        writer.write_sample(sample)?;
+        writer.write_sample(sample)?;
+    }
+    writer.finalize()?;
+    Ok(stereo)
+}
+
 /// One channel of a recording.
 pub struct Sound {
     samples: Vec<i16>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind};
 
-use crate::baresip::{Phone, Sound, say};
+use crate::baresip::{Phone, Sound, in_stereo, say};
 use crate::stack::Stack;
 
 /// Silence before the question, long enough for any greeting, in seconds.
@@ -60,6 +60,7 @@ async fn phones_that_speak_opus_or_g722_only_are_understood_and_heard() {
         let stack = Stack::start(1).await.expect("Kamailio and a node");
         let mut events = stack.nodes[0].events().await.expect("the node's events");
         let question = say(stack.dir.path(), "what are your opening hours", GREETING_S, 15).expect("a question");
+        let question = if spoken == "opus" { in_stereo(&question).expect("a question in stereo") } else { question };
         let agent = format!("sip:agent@127.0.0.1:{}", stack.port);
         let mut phone = Phone::dial_in(stack.dir.path(), &agent, &question, codecs).expect("a phone");
 
