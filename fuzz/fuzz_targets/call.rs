@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use edge_protocol::{Direction, EndCause};
 use engine::audio::codec::{Codec, OpusSettings};
-use engine::call::{
-    AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, StreamSeed,
-};
+use engine::audio::g711::Law;
+use engine::call::{AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, StreamSeed};
 use engine::clock::Moment;
 
 fn caller() -> SocketAddr {
@@ -19,8 +18,8 @@ fn caller() -> SocketAddr {
 /// What was agreed on with the caller.
 pub fn session(number: u8) -> MediaSession {
     let (codec, payload_type) = match number % 4 {
-        0 => (Codec::Pcmu, 0),
-        1 => (Codec::Pcma, 8),
+        0 => (Law::Mu.into(), 0),
+        1 => (Law::A.into(), 8),
         2 => (Codec::G722, 9),
         _ => (Codec::Opus(OpusSettings::default()), 96),
     };
