@@ -74,7 +74,7 @@ impl Running {
             Wish::Speech(SpeechCommand::Transcribe { hearing, .. }) => {
                 SpeechEvent::Transcribed { hearing, text: "yes".to_owned() }
             }
-            Wish::Speech(SpeechCommand::Respond { utterance, .. }) => SpeechEvent::Said { utterance, hang_up: false },
+            Wish::Speech(SpeechCommand::Respond { utterance, .. }) => SpeechEvent::Said { utterance },
             _ => return,
         };
         self.call.handle_speech(self.now, event);

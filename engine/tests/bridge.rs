@@ -7,7 +7,7 @@ mod virtual_call;
 
 use edge_protocol::{EndCause, EventKind};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, CallCommand, MediaSession, SpeechCommand, WhenLeft};
+use engine::call::{AgentSettings, CallCommand, ChatMessage, MediaSession, SpeechCommand, WhenLeft};
 use engine::rtp::RtpPacket;
 use std::time::Duration;
 use virtual_call::{SPEECH, VirtualCall, agent, obedient, session};
@@ -166,8 +166,8 @@ fn who_is_left_gets_the_agent_back_with_what_it_knew() {
         _ => None,
     });
     let asked = asked.unwrap();
-    assert!(asked[0].text.ends_with("The sale is on."), "{asked:?}");
-    assert_eq!(asked[1].text, "Hello.", "what the caller heard before the bridge is not forgotten");
+    assert!(matches!(&asked[0], ChatMessage::System(text) if text.ends_with("The sale is on.")), "{asked:?}");
+    assert_eq!(asked[1], ChatMessage::assistant("Hello."), "what the caller heard before the bridge is not forgotten");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod virtual_call;
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind, SpeechStage};
-use engine::call::{AgentSettings, Interruptible, Role, SpeechCommand, SpeechEvent, UNCLEAR};
+use engine::call::{AgentSettings, ChatMessage, Interruptible, SpeechCommand, SpeechEvent, UNCLEAR};
 use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
 
 fn greeted() -> AgentSettings {
@@ -26,12 +26,12 @@ fn completed(call: &VirtualCall) -> usize {
     call.events.iter().filter(|e| matches!(e.kind, EventKind::TurnCompleted { .. })).count()
 }
 
-fn last_request(call: &VirtualCall) -> Vec<(Role, String)> {
+fn last_request(call: &VirtualCall) -> Vec<ChatMessage> {
     let messages = call.commands.iter().rev().find_map(|c| match c {
         SpeechCommand::Respond { messages, .. } => Some(messages.clone()),
         _ => None,
     });
-    messages.unwrap().into_iter().map(|m| (m.role, m.text)).collect()
+    messages.unwrap()
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn the_greeting_is_heard_and_stands_in_the_history() {
     assert!(call.has(|k| matches!(k, EventKind::PromptStarted { text } if text == "Hello, how can I help?")));
     ask(&mut call);
     let request = last_request(&call);
-    assert_eq!(request[0].0, Role::System);
-    assert_eq!(request[1], (Role::Assistant, "Hello, how can I help?".to_owned()));
-    assert_eq!(request[2], (Role::User, "hello".to_owned()));
+    assert!(matches!(request[0], ChatMessage::System(_)));
+    assert_eq!(request[1], ChatMessage::assistant("Hello, how can I help?"));
+    assert_eq!(request[2], ChatMessage::User("hello".to_owned()));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_caller_who_speaks_over_the_agent_is_listened_to_and_the_history_keeps_what_
     call.run_until("second request", |c| {
         c.commands.iter().filter(|c| matches!(c, SpeechCommand::Respond { .. })).count() == 2
     });
-    assert!(last_request(&call).contains(&(Role::Assistant, heard)));
+    assert!(last_request(&call).contains(&ChatMessage::assistant(heard)));
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_provider_that_never_reports_does_not_leave_the_caller_in_silence() {
 fn speech_without_words_is_asked_again() {
     let mut call = VirtualCall::new(agent(), obedient("", "Could you say that again?"));
     ask(&mut call);
-    assert_eq!(last_request(&call).pop().unwrap(), (Role::User, UNCLEAR.to_owned()));
+    assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User(UNCLEAR.to_owned()));
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn keys_are_a_turn_of_their_own() {
         call.run_for(100);
     }
     call.run_until("answer", |c| completed(c) == 1);
-    assert_eq!(last_request(&call).pop().unwrap(), (Role::User, "[pressed 12#]".to_owned()));
+    assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User("[pressed 12#]".to_owned()));
     assert_eq!(call.events.iter().filter(|e| matches!(e.kind, EventKind::Dtmf { .. })).count(), 3);
 }
 
@@ -290,8 +290,8 @@ fn keys_and_then_speech_are_answered_once() {
     call.run_for(2000);
     assert_eq!(completed(&call), 1);
     let request = last_request(&call);
-    assert_eq!(request[1], (Role::User, "[pressed 1]".to_owned()));
-    assert_eq!(request[2], (Role::User, "hello".to_owned()));
+    assert_eq!(request[1], ChatMessage::User("[pressed 1]".to_owned()));
+    assert_eq!(request[2], ChatMessage::User("hello".to_owned()));
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn what_was_prepared_for_a_caller_who_goes_on_is_never_heard_and_stands_nowhere(
     assert!(!call.has(|k| matches!(k, EventKind::TurnTranscribed { .. })));
     call.run_until("answer", |c| completed(c) == 1);
     let request = last_request(&call);
-    assert_eq!(request[1..], [(Role::User, "one".to_owned())]);
+    assert_eq!(request[1..], [ChatMessage::User("one".to_owned())]);
     call.end(EndCause::CallerHungUp);
     let wasted = |k: &EventKind| matches!(k, EventKind::CallEnded { wasted_requests: 2.., turns: 1, .. });
     assert!(call.has(wasted), "{:?}", call.events.last());
@@ -481,5 +481,5 @@ fn a_greeting_that_is_to_be_heard_out_is_heard_out_and_keys_wait_for_its_end() {
     call.run_for(2700);
     assert_eq!(call.voice_bytes(), 3000 * 8);
     call.run_until("answer to the keys", |c| completed(c) == 1);
-    assert_eq!(last_request(&call).pop().unwrap(), (Role::User, "[pressed 1#]".to_owned()));
+    assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User("[pressed 1#]".to_owned()));
 }

@@ -52,7 +52,7 @@ fn every_sentence_is_named_when_it_begins_to_be_heard_and_pauses_between_them_ar
                 // The second sentence is late: half a second of silence in the middle of the answer.
                 (1000, sentence("Two.")),
                 (1000, voice(400)),
-                (1000, SpeechEvent::Said { utterance, hang_up: false }),
+                (1000, SpeechEvent::Said { utterance }),
             ]
         }
         other => obedient("hello", "")(other),

@@ -1,7 +1,7 @@
 //! The conversation so far, as it is told to the language model: what was said and what was really heard.
 //! Who speaks next is not decided here.
 
-use super::speech_link::{ChatMessage, Role};
+use super::chat::ChatMessage;
 
 /// The caller's line when speech was heard but no words could be made out.
 pub const UNCLEAR: &str = "[unclear]";
@@ -35,19 +35,23 @@ impl History {
     }
 
     pub fn caller_said(&mut self, text: &str) {
-        self.push(Role::User, text);
+        self.push(ChatMessage::User(text.to_owned()));
     }
 
     /// What the caller heard of an answer or prompt; nothing heard leaves no line.
     pub fn agent_was_heard(&mut self, text: &str) {
         if !text.is_empty() {
-            self.push(Role::Assistant, text);
+            self.push(ChatMessage::assistant(text));
         }
     }
 
     /// What was heard of the agent last; empty if nothing was.
-    pub fn last_of_agent(&self) -> &str {
-        self.lines.iter().rev().find(|line| line.role == Role::Assistant).map_or("", |line| line.text.as_str())
+    pub fn last_of_agent<'a>(&'a self) -> &'a str {
+        let said = |line: &'a ChatMessage| match line {
+            ChatMessage::Assistant { text, .. } if !text.is_empty() => Some(text.as_str()),
+            _ => None,
+        };
+        self.lines.iter().rev().find_map(said).unwrap_or_default()
     }
 
     /// Nobody has said anything yet.
@@ -57,15 +61,15 @@ impl History {
 
     /// All lines with `next` as the caller's newest.
     pub fn with_caller_line(&self, next: &str) -> Vec<ChatMessage> {
-        let system = ChatMessage { role: Role::System, text: self.system.clone() };
-        let newest = ChatMessage { role: Role::User, text: next.to_owned() };
+        let system = ChatMessage::System(self.system.clone());
+        let newest = ChatMessage::User(next.to_owned());
         std::iter::once(system).chain(self.lines.iter().cloned()).chain(std::iter::once(newest)).collect()
     }
 
-    fn push(&mut self, role: Role, text: &str) {
+    fn push(&mut self, line: ChatMessage) {
         if self.lines.len() >= MOST_LINES {
             self.lines.drain(..2);
         }
-        self.lines.push(ChatMessage { role, text: text.to_owned() });
+        self.lines.push(line);
     }
 }

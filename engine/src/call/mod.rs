@@ -2,6 +2,7 @@
 //! No socket, no clock and no async here; a shard, a test or a simulation drives it.
 
 mod barge_in;
+mod chat;
 mod command;
 mod company;
 mod completeness;
@@ -24,6 +25,7 @@ mod source_lock;
 mod speaker;
 mod speculation;
 mod speech_link;
+mod tools;
 mod turn;
 
 use std::net::SocketAddr;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, SipStatus};
 
+pub use chat::{ChatMessage, ToolCall, ToolDefinition};
 pub use command::CallCommand;
 pub use company::{Crossing, PcmFrame, WhenLeft};
 pub use endpointing::Endpointing;
@@ -43,7 +46,7 @@ pub use media::{MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
 pub use settings::{AgentSettings, Interruptible};
 pub use speculation::SpeculationSettings;
-pub use speech_link::{ChatMessage, HearingId, Role, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+pub use speech_link::{HearingId, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::codec::Codec;

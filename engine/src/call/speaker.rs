@@ -134,10 +134,16 @@ impl Speaker {
     }
 
     /// All of the utterance was queued.
-    pub fn complete(&mut self, id: UtteranceId, hang_up: bool) {
+    pub fn complete(&mut self, id: UtteranceId) {
         if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
             current.complete = true;
-            current.hang_up = hang_up;
+        }
+    }
+
+    /// The call is to end after the utterance.
+    pub fn hang_up_after(&mut self, id: UtteranceId) {
+        if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
+            current.hang_up = true;
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use edge_protocol::SpeechStage;
 
+use super::chat::{ChatMessage, ToolCall, ToolDefinition};
 use crate::audio::g711::Law;
 
 /// A caller's turn within a call, from 1.
@@ -17,28 +18,20 @@ pub type HearingId = u32;
 /// Something the agent says as one piece: a prompt, or the answer to a turn. From 1 within a call.
 pub type UtteranceId = u32;
 
-/// Who said a line of the conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    System,
-    User,
-    Assistant,
-}
-
-/// One line of the conversation as the language model sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChatMessage {
-    pub role: Role,
-    pub text: String,
-}
-
 /// A call's wish to speech. `voice` is the provider's name of one; `None`: the node's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpeechCommand {
     /// Turn the caller's audio into text; answered by `Transcribed` or `Failed`.
     Transcribe { hearing: HearingId, law: Law, audio: Bytes },
-    /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `Said`.
-    Respond { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, messages: Vec<ChatMessage> },
+    /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `ToolsCalled`,
+    /// `Said`.
+    Respond {
+        utterance: UtteranceId,
+        law: Law,
+        voice: Option<Arc<str>>,
+        messages: Vec<ChatMessage>,
+        tools: Arc<[ToolDefinition]>,
+    },
     /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
     Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
     /// A call has begun that will need speech: have connections to the providers ready. Not answered.
@@ -58,8 +51,11 @@ pub enum SpeechEvent {
     Sentence { utterance: UtteranceId, text: String },
     /// More of the last sentence's audio, law-encoded, 8 kHz.
     Voice { utterance: UtteranceId, audio: Bytes },
-    /// All of it was handed over. `hang_up`: the model wants the call ended after it.
-    Said { utterance: UtteranceId, hang_up: bool },
+    /// The language model's answer is complete, and it called these; what it said may still be on its way. Not told if
+    /// it called none.
+    ToolsCalled { utterance: UtteranceId, calls: Vec<ToolCall> },
+    /// All of it was handed over.
+    Said { utterance: UtteranceId },
     /// A stage failed; nothing more comes for the hearing or utterance it belongs to.
     Failed { hearing: Option<HearingId>, utterance: Option<UtteranceId>, stage: SpeechStage, error: String },
 }

@@ -14,7 +14,7 @@ use super::prompts::{Prompt, Prompts};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
-use crate::call::{ChatMessage, HearingId, SpeechCommand, SpeechEvent, UtteranceId};
+use crate::call::{HearingId, SpeechCommand, SpeechEvent, UtteranceId};
 use crate::shard::{CallKey, ShardHandle};
 
 /// Sentences of an answer that wait for synthesis.
@@ -84,8 +84,9 @@ impl Job {
             SpeechCommand::Transcribe { hearing, law, audio } => {
                 (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
-            SpeechCommand::Respond { utterance, law, voice, messages } => {
-                (None, Some(utterance), self.respond(utterance, law, voice, messages).await)
+            SpeechCommand::Respond { utterance, law, voice, messages, tools } => {
+                let deltas = self.providers.responder.respond(messages, tools);
+                (None, Some(utterance), self.respond(utterance, law, voice, deltas).await)
             }
             SpeechCommand::Say { utterance, law, voice, text } => {
                 self.say(utterance, law, voice, text).await;
@@ -112,35 +113,34 @@ impl Job {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
-        messages: Vec<ChatMessage>,
+        deltas: impl Future<Output = Result<ChatStream, SpeechError>>,
     ) -> Result<(), SpeechError> {
-        let deltas = self.providers.responder.respond(messages).await?;
+        let deltas = deltas.await?;
         let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
         let (spoken, voices) = mpsc::channel(1);
-        let (hang_up, (), ()) = tokio::try_join!(
+        let ((), (), ()) = tokio::try_join!(
             self.find_sentences(utterance, deltas, found),
             self.synthesize(voice, sentences, spoken),
             self.hand_over(utterance, law, voices),
         )?;
-        self.tell(SpeechEvent::Said { utterance, hang_up }).await;
+        self.tell(SpeechEvent::Said { utterance }).await;
         Ok(())
     }
 
-    /// True if the model wants the call ended.
     async fn find_sentences(
         &self,
         utterance: UtteranceId,
         mut deltas: ChatStream,
         found: mpsc::Sender<String>,
-    ) -> Result<bool, SpeechError> {
+    ) -> Result<(), SpeechError> {
         let mut splitter = SentenceSplitter::default();
-        let (mut hang_up, mut first, mut empty) = (false, true, true);
+        let (mut calls, mut first, mut empty) = (Vec::new(), true, true);
         while let Some(delta) = deltas.try_next().await? {
             if std::mem::take(&mut first) {
                 self.tell(SpeechEvent::FirstToken { utterance }).await;
             }
             match delta {
-                ChatDelta::HangUp => hang_up = true,
+                ChatDelta::ToolCall(call) => calls.push(call),
                 ChatDelta::Text(text) => {
                     empty &= text.trim().is_empty();
                     for sentence in splitter.push(&text) {
@@ -153,7 +153,12 @@ impl Job {
         if let Some(rest) = splitter.flush() {
             let _ = found.send(rest).await;
         }
-        if empty && !hang_up { Err(SpeechError::NoAnswer) } else { Ok(hang_up) }
+        if !calls.is_empty() {
+            self.tell(SpeechEvent::ToolsCalled { utterance, calls }).await;
+        } else if empty {
+            return Err(SpeechError::NoAnswer);
+        }
+        Ok(())
     }
 
     async fn synthesize(
@@ -198,7 +203,7 @@ impl Job {
         let (text, audio) = self.providers.prompts.audio(&prompt, self.providers.synthesizer.as_ref()).await;
         self.tell(SpeechEvent::Sentence { utterance, text }).await;
         self.voice(utterance, audio).await;
-        self.tell(SpeechEvent::Said { utterance, hang_up: false }).await;
+        self.tell(SpeechEvent::Said { utterance }).await;
     }
 
     async fn voice(&self, utterance: UtteranceId, audio: Bytes) {

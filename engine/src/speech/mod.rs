@@ -11,6 +11,7 @@ mod voice;
 
 pub use desk::{Desk, Providers};
 pub use ports::{
-    ChatDelta, ChatMessage, ChatStream, Responder, Role, SpeechError, Synthesizer, Transcriber, VoiceStream,
+    ChatDelta, ChatMessage, ChatStream, Responder, SpeechError, Synthesizer, ToolCall, ToolDefinition, Transcriber,
+    VoiceStream,
 };
 pub use prompts::Prompts;

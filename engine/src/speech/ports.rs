@@ -12,15 +12,15 @@ use futures::future::BoxFuture;
 use thiserror::Error;
 
 use crate::audio::resample::ResampleError;
-pub use crate::call::{ChatMessage, Role};
+pub use crate::call::{ChatMessage, ToolCall, ToolDefinition};
 
 /// A piece of a streamed answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatDelta {
     /// Text to be appended to the answer.
     Text(String),
-    /// The model called the function `hang_up`: end the call once all was said.
-    HangUp,
+    /// The model called a function; told once the call is complete.
+    ToolCall(ToolCall),
 }
 
 pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatDelta, SpeechError>> + Send>>;
@@ -33,9 +33,13 @@ pub trait Transcriber: Send + Sync {
     fn transcribe(&self, pcm: Vec<i16>) -> BoxFuture<'static, Result<String, SpeechError>>;
 }
 
-/// A conversation to its next line, streamed.
+/// A conversation to its next line, streamed. `tools` are what the model may call in it.
 pub trait Responder: Send + Sync {
-    fn respond(&self, messages: Vec<ChatMessage>) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
+    fn respond(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Arc<[ToolDefinition]>,
+    ) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
 
     /// A call has begun: have connections ready for its first turn. What goes wrong shows when they are needed.
     fn warm_up(&self) -> BoxFuture<'static, ()> {

@@ -1,11 +1,12 @@
 //! A conversation to its next line, streamed, and every way it can fail before and in the middle of it.
 //! Retries have their own file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use edge_protocol::SpeechStage;
 use engine::speech::openai::Timeouts;
-use engine::speech::{ChatDelta, ChatMessage, Responder, Role, SpeechError};
+use engine::speech::{ChatDelta, ChatMessage, Responder, SpeechError, ToolCall, ToolDefinition};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -22,10 +23,20 @@ fn stop() -> Value {
 
 fn question() -> Vec<ChatMessage> {
     vec![
-        ChatMessage { role: Role::System, text: "You answer the phone.".to_owned() },
-        ChatMessage { role: Role::Assistant, text: "Hello.".to_owned() },
-        ChatMessage { role: Role::User, text: "When are you open?".to_owned() },
+        ChatMessage::System("You answer the phone.".to_owned()),
+        ChatMessage::assistant("Hello."),
+        ChatMessage::User("When are you open?".to_owned()),
     ]
+}
+
+fn tools() -> Arc<[ToolDefinition]> {
+    let parameters = json!({ "type": "object", "properties": { "order": { "type": "integer" } } });
+    let lookup = ToolDefinition { name: "lookup".to_owned(), description: "Finds an order.".to_owned(), parameters };
+    [lookup].into()
+}
+
+fn lookup(id: &str, arguments: &str) -> ToolCall {
+    ToolCall { id: id.to_owned(), name: "lookup".to_owned(), arguments: arguments.to_owned() }
 }
 
 fn sse(mut chunks: Vec<bytes::Bytes>, end: End) -> Reply {
@@ -37,7 +48,7 @@ fn sse(mut chunks: Vec<bytes::Bytes>, end: End) -> Reply {
 
 /// Everything that comes until the stream ends.
 async fn answer(fake: &Fake, timeouts: Timeouts) -> Vec<Result<ChatDelta, SpeechError>> {
-    match client(&fake.base_url, timeouts).respond(question()).await {
+    match client(&fake.base_url, timeouts).respond(question(), tools()).await {
         Ok(stream) => stream.collect().await,
         Err(error) => vec![Err(error)],
     }
@@ -65,7 +76,9 @@ async fn an_answer_comes_piece_by_piece() {
     let request = seen.json();
     assert_eq!(request["model"], "gpt-4o-mini");
     assert_eq!(request["stream"], true);
-    assert_eq!(request["tools"][0]["function"]["name"], "hang_up");
+    let tool = json!({ "type": "function", "function": { "name": "lookup", "description": "Finds an order.",
+        "parameters": { "type": "object", "properties": { "order": { "type": "integer" } } } } });
+    assert_eq!(request["tools"], json!([tool]));
     let roles: Vec<&str> =
         request["messages"].as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["system", "assistant", "user"]);
@@ -73,15 +86,43 @@ async fn an_answer_comes_piece_by_piece() {
 }
 
 #[tokio::test]
-async fn the_tool_hang_up_is_told_once_and_after_the_text_before_it() {
-    let call = json!({ "choices": [{ "delta": { "tool_calls": [{ "index": 0, "id": "call_1", "type": "function",
-        "function": { "name": "hang_up", "arguments": "" } }] } }] });
-    let arguments = json!({ "choices": [{ "delta": { "tool_calls": [{ "index": 0,
-        "function": { "arguments": "{}" } }] } }] });
+async fn a_call_that_comes_in_pieces_is_told_once_it_is_whole_and_after_the_text() {
+    let piece = |call: Value| json!({ "choices": [{ "delta": { "tool_calls": [call] } }] });
+    let begin = piece(json!({ "index": 0, "id": "call_1", "type": "function",
+        "function": { "name": "lookup", "arguments": "" } }));
+    let more = |arguments: &str| piece(json!({ "index": 0, "function": { "arguments": arguments } }));
     let finish = json!({ "choices": [{ "delta": {}, "finish_reason": "tool_calls" }] });
-    let fake =
-        Fake::start([sse(events(&[text("Goodbye."), call.clone(), call, arguments, finish]), End::Proper)]).await;
-    assert_eq!(answer(&fake, patient()).await, [said("Goodbye."), Ok(ChatDelta::HangUp)]);
+    let pieces = events(&[text("Let me see."), begin, more("{\"order\""), more(":42}"), finish]);
+    let fake = Fake::start([sse(pieces, End::Proper)]).await;
+    let call = ChatDelta::ToolCall(lookup("call_1", r#"{"order":42}"#));
+    assert_eq!(answer(&fake, patient()).await, [said("Let me see."), Ok(call)]);
+}
+
+#[tokio::test]
+async fn a_call_is_not_told_if_the_answer_breaks_off() {
+    let call = json!({ "choices": [{ "delta": { "tool_calls": [{ "index": 0, "id": "call_1",
+        "function": { "name": "lookup", "arguments": "{" } }] } }] });
+    let fake = Fake::start([sse(events(&[call]), End::CutOff)]).await;
+    let answer = answer(&fake, patient()).await;
+    assert!(matches!(answer[..], [Err(SpeechError::CutOff { .. })]), "{answer:?}");
+}
+
+#[tokio::test]
+async fn calls_and_their_results_go_back_to_the_model() {
+    let fake = Fake::start([sse(events(&[text("Ready."), stop()]), End::Proper)]).await;
+    let mut messages = question();
+    let call = lookup("call_1", r#"{"order":42}"#);
+    messages.push(ChatMessage::Assistant { text: String::new(), calls: vec![call] });
+    messages.push(ChatMessage::Tool { id: "call_1".to_owned(), result: "it is ready".to_owned() });
+    let answer = client(&fake.base_url, patient()).respond(messages, Arc::default()).await.expect("a stream");
+    assert_eq!(answer.collect::<Vec<_>>().await, [said("Ready.")]);
+    let request = fake.seen().remove(0).json();
+    let call = json!({ "id": "call_1", "type": "function",
+        "function": { "name": "lookup", "arguments": "{\"order\":42}" } });
+    assert_eq!(request["messages"][3], json!({ "role": "assistant", "content": null, "tool_calls": [call] }));
+    let result = json!({ "role": "tool", "tool_call_id": "call_1", "content": "it is ready" });
+    assert_eq!(request["messages"][4], result);
+    assert_eq!(request.get("tools"), None, "an empty list would be refused");
 }
 
 #[tokio::test]
@@ -151,7 +192,7 @@ async fn what_is_no_chat_stream_is_malformed() {
 #[tokio::test]
 async fn dropping_the_answer_aborts_the_request() {
     let mut fake = Fake::start([sse(events(&[text("From ")]), End::Silence)]).await;
-    let mut stream = client(&fake.base_url, patient()).respond(question()).await.expect("a stream");
+    let mut stream = client(&fake.base_url, patient()).respond(question(), tools()).await.expect("a stream");
     assert_eq!(stream.next().await, Some(said("From ")));
     drop(stream);
     fake.given_up().await;

@@ -1,9 +1,11 @@
 //! What is tried once more, and what is not.
 //! The same for all three stages: the request is not looked at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use engine::speech::openai::OpenAiClient;
-use engine::speech::{ChatMessage, Responder, Role, SpeechError, Synthesizer, Transcriber};
+use engine::speech::{ChatMessage, Responder, SpeechError, Synthesizer, Transcriber};
 use futures::StreamExt;
 use serde_json::json;
 
@@ -94,8 +96,8 @@ async fn chat_and_speech_are_tried_once_more_too() {
     ])
     .await;
     let client = client(&fake.base_url, patient());
-    let question = vec![ChatMessage { role: Role::User, text: "Open?".to_owned() }];
-    assert_eq!(client.respond(question).await.expect("an answer").count().await, 1);
+    let question = vec![ChatMessage::User("Open?".to_owned())];
+    assert_eq!(client.respond(question, Arc::default()).await.expect("an answer").count().await, 1);
     assert_eq!(client.speak(None, "Yes.".to_owned()).await.expect("a voice").count().await, 1);
     assert_eq!(fake.seen().len(), 4);
 }

@@ -169,6 +169,6 @@ fn spoken(utterance: u32, text: &str, audio: &Bytes) -> Reaction {
         all.push((at, SpeechEvent::Voice { utterance, audio: piece }));
         at += BETWEEN_PIECES_MS;
     }
-    all.push((at, SpeechEvent::Said { utterance, hang_up: false }));
+    all.push((at, SpeechEvent::Said { utterance }));
     all
 }

@@ -13,7 +13,7 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
-    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, Wish,
+    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, ToolCall, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
@@ -93,12 +93,17 @@ pub fn voice(value: u8, ms: usize) -> Bytes {
 
 /// Everything an answer or prompt consists of, at once after `delay`.
 pub fn spoken(delay: u64, utterance: u32, text: &str, ms: usize, hang_up: bool) -> Reaction {
-    vec![
+    let mut all = vec![
         (delay, SpeechEvent::FirstToken { utterance }),
         (delay, SpeechEvent::Sentence { utterance, text: text.to_owned() }),
         (delay, SpeechEvent::Voice { utterance, audio: voice(0x21, ms) }),
-        (delay, SpeechEvent::Said { utterance, hang_up }),
-    ]
+    ];
+    if hang_up {
+        let call = ToolCall { id: "call_1".to_owned(), name: "hang_up".to_owned(), arguments: "{}".to_owned() };
+        all.push((delay, SpeechEvent::ToolsCalled { utterance, calls: vec![call] }));
+    }
+    all.push((delay, SpeechEvent::Said { utterance }));
+    all
 }
 
 /// Hears `heard`, answers `answer` with a second of voice, says prompts with half a second of voice.

@@ -7,6 +7,7 @@ use super::{Conversation, FAILURES_TO_GIVE_UP};
 use crate::call::history::UNCLEAR;
 use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::{HearingId, SpeechEvent, UtteranceId};
+use crate::call::tools;
 use crate::call::turn::Turn;
 use crate::clock::Moment;
 
@@ -35,11 +36,16 @@ impl Conversation {
                     turn.times.first_audio.get_or_insert(now);
                 }
             }
-            SpeechEvent::Said { utterance, hang_up } => {
+            SpeechEvent::ToolsCalled { utterance, calls } => {
+                if calls.iter().any(|call| call.name == tools::HANG_UP) {
+                    self.speaker.hang_up_after(utterance);
+                }
+            }
+            SpeechEvent::Said { utterance } => {
                 if self.turn_answered_by(utterance).is_some() {
                     self.failures = 0;
                 }
-                self.speaker.complete(utterance, hang_up);
+                self.speaker.complete(utterance);
             }
             // What fails ahead of the turn's end is tried again after it, and told then.
             SpeechEvent::Failed { hearing, utterance, .. } if self.is_attempt(hearing, utterance) => {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use edge_protocol::{EndCause, EventKind};
 
 use super::barge_in::Overlap;
+use super::chat::ToolDefinition;
 use super::history::History;
 use super::keys::Keys;
 use super::listener::{CallerTurn, Listener};
@@ -22,6 +23,7 @@ use super::settings::{AgentSettings, Interruptible};
 use super::speaker::{Heard, Speaker, Spoken};
 use super::speculation::Speculation;
 use super::speech_link::{HearingId, SpeechCommand, TurnId, UtteranceId};
+use super::tools;
 use super::turn::{Turn, TurnTimes};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
@@ -37,6 +39,8 @@ pub struct Conversation {
     settings: Arc<AgentSettings>,
     law: Law,
     history: History,
+    /// What the model may call.
+    tools: Arc<[ToolDefinition]>,
     listener: Listener,
     speaker: Speaker,
     keys: Keys,
@@ -101,6 +105,7 @@ impl Conversation {
         Self {
             law,
             history: History::new(&settings.instructions),
+            tools: tools::built_in().into(),
             listener: Listener::new(settings.wait_for_unknown_words(), law.silence()),
             speaker: Speaker::new(law),
             keys: Keys::default(),
@@ -236,8 +241,8 @@ impl Conversation {
     fn ask_for_answer(&mut self, line: &str, out: &mut Outbox) -> UtteranceId {
         let messages = self.history.with_caller_line(line);
         let utterance = self.begin_utterance();
-        let voice = self.settings.voice.clone();
-        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages });
+        let (voice, tools) = (self.settings.voice.clone(), self.tools.clone());
+        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages, tools });
         utterance
     }
 

@@ -1,4 +1,4 @@
-//! A conversation to its next line, streamed piece by piece, with the one tool a phone needs: to hang up.
+//! A conversation to its next line, streamed piece by piece, with the functions the model may call.
 //! What the conversation holds and what is done with the answer is decided elsewhere.
 
 use std::collections::VecDeque;
@@ -13,12 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::speech::{ChatDelta, ChatMessage, ChatStream, Responder, Role, SpeechError};
+use crate::speech::{ChatDelta, ChatMessage, ChatStream, Responder, SpeechError, ToolCall, ToolDefinition};
 
 use super::attempt::ErrorObject;
+use super::tool_calls::{ToolCallDelta, ToolCalls};
 use super::{Failure, OpenAiClient, Shared};
-
-const HANG_UP: &str = "hang_up";
 
 /// `chat.completion.chunk`, as far as it matters; a provider may leave out everything else.
 #[derive(Debug, Deserialize)]
@@ -39,17 +38,7 @@ struct Choice {
 #[derive(Debug, Default, Deserialize)]
 struct Delta {
     content: Option<String>,
-    tool_calls: Option<Vec<ToolCall>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ToolCall {
-    function: Option<Function>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Function {
-    name: Option<String>,
+    tool_calls: Option<Vec<ToolCallDelta>>,
 }
 
 /// An answer under way.
@@ -63,7 +52,7 @@ struct Answer {
     any_chunk: bool,
     /// A `finish_reason` came: the provider had said all it wanted to.
     finished: bool,
-    hung_up: bool,
+    tool_calls: ToolCalls,
 }
 
 // === impl OpenAiClient ===
@@ -74,13 +63,17 @@ impl Responder for OpenAiClient {
         async move { shared.warm_up().await }.boxed()
     }
 
-    fn respond(&self, messages: Vec<ChatMessage>) -> BoxFuture<'static, Result<ChatStream, SpeechError>> {
+    fn respond(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Arc<[ToolDefinition]>,
+    ) -> BoxFuture<'static, Result<ChatStream, SpeechError>> {
         let shared = self.shared.clone();
         async move {
             let patience = shared.config.timeouts.first_token;
             let deadline = Instant::now() + patience;
             let chat = shared.api.chat();
-            let body = request(&shared.config.chat_model, &messages);
+            let body = request(&shared.config.chat_model, &messages, &tools);
             let chunks = match timeout_at(deadline, chat.create_stream_byot::<_, Chunk>(body)).await {
                 Ok(Ok(chunks)) => chunks,
                 Ok(Err(error)) => return Err(shared.error(SpeechStage::Chat, Failure::from(error))),
@@ -94,7 +87,7 @@ impl Responder for OpenAiClient {
                 patience,
                 any_chunk: false,
                 finished: false,
-                hung_up: false,
+                tool_calls: ToolCalls::default(),
             };
             // `None` as state ends the stream after an error.
             let deltas = stream::unfold(Some(answer), |answer| async move {
@@ -110,31 +103,39 @@ impl Responder for OpenAiClient {
     }
 }
 
-fn request(model: &str, messages: &[ChatMessage]) -> Value {
-    let messages: Vec<Value> = messages
-        .iter()
-        .map(|message| {
-            let role = match message.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-            };
-            json!({ "role": role, "content": message.text })
-        })
-        .collect();
-    json!({
-        "model": model,
-        "messages": messages,
-        "stream": true,
-        "tools": [{
-            "type": "function",
-            "function": {
-                "name": HANG_UP,
-                "description": "Ends the phone call. Call it after you have said goodbye, in the same answer.",
-                "parameters": { "type": "object", "properties": {}, "additionalProperties": false }
-            }
-        }]
-    })
+fn request(model: &str, messages: &[ChatMessage], tools: &[ToolDefinition]) -> Value {
+    let messages: Vec<Value> = messages.iter().map(message).collect();
+    let mut request = json!({ "model": model, "messages": messages, "stream": true });
+    // An empty list is refused.
+    if !tools.is_empty() {
+        let tools: Vec<Value> = tools
+            .iter()
+            .map(|ToolDefinition { name, description, parameters }| {
+                let function = json!({ "name": name, "description": description, "parameters": parameters });
+                json!({ "type": "function", "function": function })
+            })
+            .collect();
+        request["tools"] = tools.into();
+    }
+    request
+}
+
+fn message(message: &ChatMessage) -> Value {
+    match message {
+        ChatMessage::System(text) => json!({ "role": "system", "content": text }),
+        ChatMessage::User(text) => json!({ "role": "user", "content": text }),
+        ChatMessage::Assistant { text, calls } if calls.is_empty() => json!({ "role": "assistant", "content": text }),
+        ChatMessage::Assistant { text, calls } => {
+            let text = (!text.is_empty()).then_some(text);
+            let calls: Vec<Value> = calls.iter().map(tool_call).collect();
+            json!({ "role": "assistant", "content": text, "tool_calls": calls })
+        }
+        ChatMessage::Tool { id, result } => json!({ "role": "tool", "tool_call_id": id, "content": result }),
+    }
+}
+
+fn tool_call(ToolCall { id, name, arguments }: &ToolCall) -> Value {
+    json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } })
 }
 
 // === impl Answer ===
@@ -143,8 +144,7 @@ impl Answer {
     async fn next(&mut self) -> Option<Result<ChatDelta, Failure>> {
         loop {
             if let Some(delta) = self.ready.pop_front() {
-                self.patience = self.shared.config.timeouts.token_gap;
-                self.deadline = Instant::now() + self.patience;
+                self.went_on();
                 return Some(Ok(delta));
             }
             match timeout_at(self.deadline, self.chunks.next()).await {
@@ -156,7 +156,10 @@ impl Answer {
                     self.take(chunk);
                 }
                 Ok(Some(Err(error))) => return Some(Err(Failure::from(error))),
-                Ok(None) if self.finished => return None,
+                Ok(None) if self.finished => {
+                    self.ready.extend(self.tool_calls.take().map(ChatDelta::ToolCall));
+                    return self.ready.pop_front().map(Ok);
+                }
                 Ok(None) if self.any_chunk => {
                     return Some(Err(Failure::CutOff("it ended without a finish_reason".to_owned())));
                 }
@@ -170,17 +173,19 @@ impl Answer {
         // One answer is asked for, so there is one choice; the chunk with the usage has none.
         let Some(choice) = chunk.choices.into_iter().next() else { return };
         self.finished |= choice.finish_reason.is_some();
-        if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
-            self.ready.push_back(ChatDelta::Text(text));
+        let text = choice.delta.content.filter(|text| !text.is_empty());
+        let calls = choice.delta.tool_calls.unwrap_or_default();
+        // A piece of a call is a piece of the answer, though none that could be passed on yet.
+        if !calls.is_empty() {
+            self.went_on();
         }
-        let hangs_up = choice
-            .delta
-            .tool_calls
-            .iter()
-            .flatten()
-            .any(|call| call.function.as_ref().and_then(|function| function.name.as_deref()) == Some(HANG_UP));
-        if hangs_up && !std::mem::replace(&mut self.hung_up, true) {
-            self.ready.push_back(ChatDelta::HangUp);
-        }
+        self.ready.extend(text.map(ChatDelta::Text));
+        calls.into_iter().for_each(|call| self.tool_calls.push(call));
+    }
+
+    /// From now on the next piece is waited for.
+    fn went_on(&mut self) {
+        self.patience = self.shared.config.timeouts.token_gap;
+        self.deadline = Instant::now() + self.patience;
     }
 }

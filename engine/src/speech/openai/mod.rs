@@ -5,6 +5,7 @@ mod attempt;
 mod chat;
 mod config;
 mod synthesis;
+mod tool_calls;
 mod transcription;
 mod warm_up;
 
