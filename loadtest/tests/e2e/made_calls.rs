@@ -4,20 +4,14 @@
 use std::time::Duration;
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, SipStatus};
+use loadtest::caller::Phone;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::api::{Api, SOON, rings, waiting_phone};
+use crate::api::{Api, SOON, rings};
+use crate::bench::Bench;
 use crate::events::Events;
 use crate::node::{Node, Settings};
-
-async fn node(settings: Settings) -> (TempDir, Node, Events, Api) {
-    let dir = TempDir::new().expect("a directory");
-    let node = Node::start("node-1", dir.path(), settings).await.expect("a node");
-    let events = node.events().await.expect("its events");
-    let api = Api::of(&node).expect("its API");
-    (dir, node, events, api)
-}
 
 async fn ended(events: &mut Events, call_id: &str) -> (EndCause, Option<SipStatus>) {
     loop {
@@ -33,12 +27,12 @@ async fn ended(events: &mut Events, call_id: &str) -> (EndCause, Option<SipStatu
 
 #[tokio::test]
 async fn a_call_that_is_not_taken_ends_with_the_reason() {
-    let (_dir, node, mut events, api) = node(Settings::new()).await;
-    let (mut phone, uri) = waiting_phone().await.expect("a phone");
+    let mut bench = Bench::start(|_| Settings::new()).await;
+    let Bench { node, events, api, other: phone, other_uri: uri, .. } = &mut bench;
     for (code, cause) in [(486, EndCause::Busy), (403, EndCause::Rejected), (404, EndCause::Unreachable)] {
-        let call_id = api.place(&uri, json!({})).await.expect("a call");
-        rings(&mut phone).await.expect("it rings").refuse(code).await;
-        let (ended_because, sip) = ended(&mut events, &call_id).await;
+        let call_id = api.place(uri, json!({})).await.expect("a call");
+        rings(phone).await.expect("it rings").refuse(code).await;
+        let (ended_because, sip) = ended(events, &call_id).await;
         assert_eq!((ended_because, sip.map(|sip| sip.code)), (cause, Some(code)));
     }
     let started = events.seen.iter().find_map(|event| match &event.kind {
@@ -48,42 +42,42 @@ async fn a_call_that_is_not_taken_ends_with_the_reason() {
         _ => None,
     });
     let (direction, to, sip_call_id) = started.expect("a call that is not taken is on record");
-    assert_eq!((direction, to), (Direction::Outbound, uri));
+    assert_eq!((direction, to), (Direction::Outbound, uri.clone()));
     assert!(!sip_call_id.is_empty());
     node.until_idle(SOON).await.expect("no call holds a place");
 }
 
 #[tokio::test]
 async fn a_call_nobody_answers_is_given_up_and_so_is_one_that_is_not_wanted_any_more() {
-    let (_dir, node, mut events, api) = node(Settings::new()).await;
-    let (mut phone, uri) = waiting_phone().await.expect("a phone");
+    let mut bench = Bench::start(|_| Settings::new()).await;
+    let Bench { node, events, api, other: phone, other_uri: uri, .. } = &mut bench;
 
-    let call_id = api.place(&uri, json!({ "ring_timeout_s": 1 })).await.expect("a call");
-    let ringing = rings(&mut phone).await.expect("it rings");
+    let call_id = api.place(uri, json!({ "ring_timeout_s": 1 })).await.expect("a call");
+    let ringing = rings(phone).await.expect("it rings");
     ringing.ring().await.expect("180");
     tokio::time::timeout(SOON, ringing.cancelled()).await.expect("CANCEL comes");
-    let (cause, sip) = ended(&mut events, &call_id).await;
+    let (cause, sip) = ended(events, &call_id).await;
     assert_eq!((cause, sip.map(|sip| sip.code)), (EndCause::NoAnswer, Some(408)));
     assert!(events.seen.iter().any(|event| event.kind == EventKind::Ringing { code: 180 }));
 
-    let call_id = api.place(&uri, json!({})).await.expect("a call");
-    let ringing = rings(&mut phone).await.expect("it rings");
+    let call_id = api.place(uri, json!({})).await.expect("a call");
+    let ringing = rings(phone).await.expect("it rings");
     ringing.ring().await.expect("180");
     events.until("180", SOON, |kind| matches!(kind, EventKind::Ringing { .. })).await.expect("it is told");
     let (_, state) = api.get(&format!("/v1/calls/{call_id}")).await.expect("the call");
     assert_eq!((&state["state"], &state["direction"]), (&json!("ringing"), &json!("outbound")));
     assert_eq!(api.post(&format!("/v1/calls/{call_id}/hangup"), &json!({})).await.expect("an answer").0, 202);
     tokio::time::timeout(SOON, ringing.cancelled()).await.expect("CANCEL comes");
-    assert_eq!(ended(&mut events, &call_id).await.0, EndCause::EndedByApi);
+    assert_eq!(ended(events, &call_id).await.0, EndCause::EndedByApi);
     node.until_idle(SOON).await.expect("no call holds a place");
 }
 
 #[tokio::test]
 async fn a_call_that_is_answered_is_greeted_and_told_things_and_ended() {
-    let (_dir, node, mut events, api) = node(Settings::new()).await;
-    let (mut phone, uri) = waiting_phone().await.expect("a phone");
-    let call_id = api.place(&uri, json!({ "headers": { "X-Order": "12" } })).await.expect("a call");
-    let ringing = rings(&mut phone).await.expect("it rings");
+    let mut bench = Bench::start(|_| Settings::new()).await;
+    let Bench { node, events, api, other: phone, other_uri: uri, .. } = &mut bench;
+    let call_id = api.place(uri, json!({ "headers": { "X-Order": "12" } })).await.expect("a call");
+    let ringing = rings(phone).await.expect("it rings");
     assert!(ringing.info().headers.contains(&("X-Order".to_owned(), "12".to_owned())));
     let mut callee = ringing.answer().await.expect("picked up");
     events
@@ -125,29 +119,31 @@ async fn a_call_that_is_answered_is_greeted_and_told_things_and_ended() {
     assert_eq!(api.post(&format!("/v1/calls/{call_id}/resume"), &json!({})).await.expect("an answer").0, 409);
 
     assert_eq!(api.post(&format!("/v1/calls/{call_id}/hangup"), &json!({})).await.expect("an answer").0, 202);
-    assert_eq!(ended(&mut events, &call_id).await, (EndCause::EndedByApi, None));
+    assert_eq!(ended(events, &call_id).await, (EndCause::EndedByApi, None));
     assert!(callee.listen(SOON).await.is_err(), "the phone is hung up");
     node.until_idle(SOON).await.expect("no call holds a place");
 }
 
 #[tokio::test]
 async fn a_trunk_takes_numbers_and_no_more_calls_than_it_may() {
-    let (mut phone, _) = waiting_phone().await.expect("a phone");
+    let trunk = |phone: &Phone| {
+        vec![
+            ("TANDEM_TRUNKS__CARRIER__URI", format!("sip:{}", phone.address())),
+            ("TANDEM_TRUNKS__CARRIER__FROM", "\"+15550100\"".to_owned()),
+            ("TANDEM_TRUNKS__CARRIER__MAX_CALLS", "1".to_owned()),
+        ]
+    };
+    let mut bench = Bench::start(trunk).await;
+    let Bench { node, events, api, other: phone, .. } = &mut bench;
     let host = phone.address();
-    let settings = vec![
-        ("TANDEM_TRUNKS__CARRIER__URI", format!("sip:{host}")),
-        ("TANDEM_TRUNKS__CARRIER__FROM", "\"+15550100\"".to_owned()),
-        ("TANDEM_TRUNKS__CARRIER__MAX_CALLS", "1".to_owned()),
-    ];
-    let (_dir, node, mut events, api) = node(settings).await;
     let call_id = api.place("+1 555 0142", json!({})).await.expect("a call");
-    let ringing = rings(&mut phone).await.expect("it rings");
+    let ringing = rings(phone).await.expect("it rings");
     assert_eq!(ringing.info().request_uri, format!("sip:+15550142@{host}"));
     assert_eq!(ringing.info().from, format!("sip:+15550100@{host}"));
     let (status, refused) = api.post("/v1/calls", &json!({ "to": "+15550143" })).await.expect("an answer");
     assert_eq!((status, &refused["error"]["code"]), (503, &json!("unavailable")), "{refused}");
     ringing.refuse(486).await;
-    assert_eq!(ended(&mut events, &call_id).await.0, EndCause::Busy);
+    assert_eq!(ended(events, &call_id).await.0, EndCause::Busy);
     node.until_idle(SOON).await.expect("no call holds a place");
     let again = api.place("+15550143", json!({})).await;
     assert!(again.is_ok(), "the place is free again: {again:?}");
@@ -155,7 +151,7 @@ async fn a_trunk_takes_numbers_and_no_more_calls_than_it_may() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_with_what_is_wrong_about_it() {
-    let (_dir, _node, _events, api) = node(Settings::new()).await;
+    let Bench { api, node: _node, .. } = Bench::start(|_| Settings::new()).await;
     let cases = [
         ("/v1/calls", json!({ "to": "" }), 422, "bad_destination"),
         ("/v1/calls", json!({ "to": "+15550142" }), 422, "bad_destination"),
@@ -180,12 +176,10 @@ async fn what_makes_no_sense_is_refused_with_what_is_wrong_about_it() {
 
 #[tokio::test]
 async fn with_a_token_nobody_asks_without_it() {
-    let (_dir, node) = {
-        let dir = TempDir::new().expect("a directory");
-        let token = vec![("TANDEM_API_TOKEN", "letmein".to_owned())];
-        let node = Node::start("node-1", dir.path(), token).await.expect("a node");
-        (dir, node)
-    };
+    // Its events, which a bench listens to, are not open either.
+    let dir = TempDir::new().expect("a directory");
+    let token = vec![("TANDEM_API_TOKEN", "letmein".to_owned())];
+    let node = Node::start("node-1", dir.path(), token).await.expect("a node");
     let api = Api::of(&node).expect("its API");
     let body = json!({ "to": "" });
     for (token, status) in [(None, 401), (Some("letmeout"), 401), (Some("letmein2"), 401), (Some("letmein"), 422)] {

@@ -27,6 +27,7 @@ mod websocket;
 
 mod api;
 mod baresip;
+mod bench;
 mod caller;
 mod edge;
 mod events;

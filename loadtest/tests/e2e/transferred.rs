@@ -4,56 +4,14 @@
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind};
-use loadtest::caller::{Caller, Phone};
+use loadtest::caller::Caller;
 use loadtest::measure::alignment::{Comparison, compare};
 use loadtest::voice::Utterance;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::api::{Api, SOON, rings, straight_to, waiting_phone};
-use crate::events::Events;
-use crate::node::{Node, Settings};
-
-struct Bench {
-    _dir: TempDir,
-    node: Node,
-    events: Events,
-    api: Api,
-    /// Who waits to be called.
-    other: Phone,
-    other_uri: String,
-    caller: Phone,
-}
-
-impl Bench {
-    async fn start(settings: impl FnOnce(&Phone) -> Settings) -> Self {
-        let (other, other_uri) = waiting_phone().await.expect("a phone");
-        let (caller, _) = waiting_phone().await.expect("a phone");
-        let dir = TempDir::new().expect("a directory");
-        let node = Node::start("node-1", dir.path(), settings(&other)).await.expect("a node");
-        let events = node.events().await.expect("its events");
-        let api = Api::of(&node).expect("its API");
-        Self { _dir: dir, node, events, api, other, other_uri, caller }
-    }
-
-    /// Dials the node and waits until the agent has begun to speak; the call's id at the node.
-    async fn dial(&mut self) -> (Caller, String) {
-        let call = self.caller.dial(&straight_to(&self.node, "agent")).await.expect("a call");
-        let greets = |kind: &EventKind| matches!(kind, EventKind::PromptStarted { .. });
-        let greeting = self.events.until("the greeting", SOON, greets).await.expect("the agent greets");
-        (call, greeting.call_id)
-    }
-
-    async fn transfer(&self, call_id: &str, order: Value) {
-        let (status, answer) =
-            self.api.post(&format!("/v1/calls/{call_id}/transfer"), &order).await.expect("an answer");
-        assert_eq!(status, 202, "{answer}");
-    }
-
-    async fn until(&mut self, what: &str, wanted: impl Fn(&EventKind) -> bool) -> EventKind {
-        self.events.until(what, SOON, wanted).await.expect(what).kind
-    }
-}
+use crate::api::{SOON, rings, straight_to};
+use crate::bench::Bench;
+use crate::node::Settings;
 
 /// Waits until nothing is said, so that what is heard next is what is said next.
 async fn hush(call: &mut Caller) {
