@@ -171,10 +171,29 @@ fn who_is_left_gets_the_agent_back_with_what_it_knew() {
 }
 
 #[test]
-fn the_longest_call_holds_for_bridged_ones_too() {
-    let short = AgentSettings { max_call: Duration::from_secs(5), ..agent() };
-    let mut pair = pair(short, WhenLeft::HangUp, WhenLeft::HangUp);
-    pair.step_for(5000);
+fn a_bridged_call_outlives_its_agents_longest_call_and_the_agent_has_what_was_left_of_it() {
+    let short = AgentSettings { max_call: Duration::from_secs(5), silence_prompts: vec![], ..agent() };
+    let mut pair = pair(short, WhenLeft::Agent, WhenLeft::HangUp);
+    pair.step_for(3_600_000);
+    assert_eq!((pair.caller.hang_up, pair.other.hang_up), (None, None));
+    pair.caller.call.peer_left(pair.caller.now);
+    // The first second was before the bridge.
+    pair.caller.run_for(3500);
+    assert_eq!(pair.caller.hang_up, None);
+    let goodbye = EventKind::PromptStarted { text: AgentSettings::default().goodbye };
+    assert!(!pair.caller.has(|kind| *kind == goodbye));
+    pair.caller.run_for(2000);
+    assert!(pair.caller.has(|kind| *kind == goodbye));
+    assert_eq!(pair.caller.hang_up, Some(EndCause::MaxDuration));
+}
+
+#[test]
+fn what_is_paid_for_ends_bridged_calls_too() {
+    let paid = AgentSettings { paid_for: Some(Duration::from_secs(5)), ..agent() };
+    let mut pair = pair(paid, WhenLeft::HangUp, WhenLeft::HangUp);
+    pair.step_for(3800);
+    assert_eq!(pair.caller.hang_up, None);
+    pair.step_for(400);
     assert_eq!(pair.caller.hang_up, Some(EndCause::MaxDuration));
 }
 

@@ -42,8 +42,10 @@ pub struct AgentSettings {
     /// Work done ahead while the caller pauses.
     pub speculation: SpeculationSettings,
     pub interruptible: Interruptible,
-    /// Longest call; the agent says goodbye then.
+    /// Longest time the caller may talk with the agent, which says goodbye then; time with somebody else does not count.
     pub max_call: Duration,
+    /// The call ends then whoever the caller talks with: what its credits pay for. `None`: nobody counts.
+    pub paid_for: Option<Duration>,
     /// The call ends when no RTP came for so long.
     pub rtp_timeout: Duration,
     /// Noise is taken out of the caller's speech before it is listened to; what is recorded keeps it.
@@ -77,6 +79,7 @@ impl Default for AgentSettings {
             speculation: SpeculationSettings::default(),
             interruptible: Interruptible::default(),
             max_call: Duration::from_secs(300),
+            paid_for: None,
             rtp_timeout: Duration::from_secs(15),
             noise_suppression: false,
             hold_timeout: Duration::from_secs(180),

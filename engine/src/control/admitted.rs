@@ -67,8 +67,11 @@ impl TryFrom<Acceptance> for Admitted {
         let seconds = |value: u32| Duration::from_secs(value.into());
         let millis = |value: u32| Duration::from_millis(value.into());
         let own = AgentSettings::default();
+        let max_call = seconds(in_range("max_call_s", max_call_s, &MAX_CALL_S, &profile_id));
         let settings = AgentSettings {
-            max_call: seconds(in_range("max_call_s", max_call_s, &MAX_CALL_S, &profile_id)),
+            max_call,
+            // Credits are held for no longer than that.
+            paid_for: Some(max_call),
             silence_after: millis(in_range("silence_after_ms", agent.silence_after_ms, &SILENCE_AFTER_MS, &profile_id)),
             endpointing: Endpointing::after(millis(in_range(
                 "endpointing_ms",

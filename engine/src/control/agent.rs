@@ -236,6 +236,7 @@ impl From<AgentToml> for AgentProfile {
                 fallback: file.fallback,
                 transfer_failed: file.transfer_failed,
                 max_call: Duration::from_secs(file.max_call_s.into()),
+                paid_for: None,
                 silence_after: Duration::from_millis(file.silence_after_ms.into()),
                 endpointing,
                 speculation,

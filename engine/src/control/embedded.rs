@@ -75,7 +75,8 @@ impl Embedded {
         }
         let called = dialled(&request.request_uri);
         let route = self.routes.get(&called).or_else(|| self.routes.get(EVERY_NUMBER))?;
-        let agent = AgentSettings { name: "route".to_owned(), max_call: LONGEST_ROUTED, ..AgentSettings::default() };
+        let agent =
+            AgentSettings { name: "route".to_owned(), paid_for: Some(LONGEST_ROUTED), ..AgentSettings::default() };
         let to = if route.to.is_empty() { called } else { route.to.clone() };
         let route_to = Route { to, trunk: Some(route.trunk.clone()).filter(|trunk| !trunk.is_empty()) };
         Some(Admitted { agent: Arc::new(agent), tenant: None, record: route.record, route: Some(route_to) })

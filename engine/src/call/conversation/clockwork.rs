@@ -37,10 +37,19 @@ impl Conversation {
     pub(super) fn keep_end(&mut self, now: Moment, out: &mut Outbox) -> bool {
         if self.ending.is_some() {
             self.finish(now, out);
-        } else if now.since(self.started) >= self.settings.max_call {
+        } else if self.time_is_up(now) {
             self.caller_is_cut_off(now, out);
         }
         self.ending.is_some()
+    }
+
+    fn time_is_up(&self, now: Moment) -> bool {
+        let with_agent = now.since(self.started).saturating_sub(self.aside);
+        with_agent >= self.settings.max_call || self.credits_are_used_up(now)
+    }
+
+    pub(super) fn credits_are_used_up(&self, now: Moment) -> bool {
+        self.settings.paid_for.is_some_and(|longest| now.since(self.started) >= longest)
     }
 
     /// Says goodbye (unless `said` already) and hangs up after it.

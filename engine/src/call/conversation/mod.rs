@@ -72,6 +72,9 @@ pub struct Conversation {
     /// Keys are being pressed.
     voice_waits: bool,
     started: Moment,
+    /// Since when the agent waits, and how long it did before.
+    paused: Option<Moment>,
+    aside: Duration,
 }
 
 /// The agent is about to end the call.
@@ -126,6 +129,8 @@ impl Conversation {
             failures: 0,
             ending: None,
             voice_waits: false,
+            paused: None,
+            aside: Duration::ZERO,
             started,
             settings,
         }

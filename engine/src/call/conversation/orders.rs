@@ -1,6 +1,8 @@
 //! What the conversation does when it is told to from outside: wait, go on, say or know something.
 //! Who tells it, and why, is not known here.
 
+use std::time::Duration;
+
 use edge_protocol::EndCause;
 
 use super::Conversation;
@@ -13,6 +15,7 @@ impl Conversation {
     pub fn begin_late(&mut self, now: Moment, out: &mut Outbox) {
         self.started = now;
         self.resume(now);
+        self.aside = Duration::ZERO;
         self.begin(out);
     }
 
@@ -24,6 +27,7 @@ impl Conversation {
             self.history.caller_said(&keys);
         }
         self.ending = None;
+        self.paused.get_or_insert(now);
     }
 
     /// The caller is there again.
@@ -31,11 +35,14 @@ impl Conversation {
         self.quiet_since = now;
         self.last_sound = now;
         self.silence_prompts_used = 0;
+        if let Some(since) = self.paused.take() {
+            self.aside += now.since(since);
+        }
     }
 
-    /// The next 20 ms of a caller who talks with somebody else, or waits. Only the longest call is kept.
+    /// The next 20 ms of a caller who talks with somebody else, or waits: as long as it is paid for.
     pub fn tick_aside(&mut self, now: Moment, out: &mut Outbox) {
-        if now.since(self.started) >= self.settings.max_call {
+        if self.credits_are_used_up(now) {
             out.hang_up(EndCause::MaxDuration);
         }
     }
