@@ -46,6 +46,7 @@ impl Running {
                 node: String::new(),
                 headers: Vec::new(),
                 tenant: None,
+                identity: None,
             },
             media: MediaSetup::Rtp {
                 session: MediaSession { telephone_event: Some(101), ..MediaSession::new(Law::Mu.into(), 0, remote) },

@@ -18,7 +18,7 @@ use sip_bridge::sdp::{Codec, UnknownCodec};
 use thiserror::Error;
 
 use crate::audio::codec::OpusSettings;
-pub use sip::{SipDigestConfig, SipTlsConfig};
+pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
@@ -32,6 +32,8 @@ pub struct Config {
     pub sip: SocketAddr,
     pub sip_tls: SipTlsConfig,
     pub sip_digest: SipDigestConfig,
+    pub sip_identity: SipIdentityConfig,
+    pub sip_session: SipSessionConfig,
     /// Address of `/health`, `/metrics`, `/v1` and `/ws`.
     pub http: SocketAddr,
     /// Address RTP is received on, as it stands in our SDP.
@@ -205,6 +207,10 @@ pub enum ConfigError {
     Trunk(#[from] TrunkError),
     #[error("srtp is \"required\" but srtp_offer is \"plain\": offers of ours would be refused by ourselves")]
     PlainOffer,
+    #[error("sip_identity.policy is \"require\" but sip_identity.roots is not set: nobody could vouch for a caller")]
+    NoIdentityRoots,
+    #[error("sip_session.{name} = {value}: must be 90 to 86400, and min_se_s not more than expires_s")]
+    SessionTime { name: &'static str, value: u32 },
     #[error("opus.complexity {0} is not 0 to 10")]
     OpusComplexity(u8),
     #[error("opus.bitrate {0} is not 6000 to 64000 bit/s")]
@@ -224,6 +230,8 @@ impl Default for Config {
             sip: SocketAddr::from((Ipv4Addr::LOCALHOST, 5070)),
             sip_tls: SipTlsConfig::default(),
             sip_digest: SipDigestConfig::default(),
+            sip_identity: SipIdentityConfig::default(),
+            sip_session: SipSessionConfig::default(),
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             rtp_ip: Ipv4Addr::LOCALHOST.into(),
             rtp_ports: PortRange(20000..=39999),
@@ -308,6 +316,8 @@ impl Config {
         }
         self.edge.check()?;
         self.sip_tls.check()?;
+        self.sip_identity.check()?;
+        self.sip_session.check()?;
         trunks::check(&self.trunks, &self.routes)?;
         if (self.srtp, self.srtp_offer) == (SrtpMode::Required, SrtpOffer::Plain) {
             return Err(ConfigError::PlainOffer);

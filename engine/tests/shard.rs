@@ -67,6 +67,7 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
             node: "n".to_owned(),
             headers: Vec::new(),
             tenant: None,
+            identity: None,
         },
         media: MediaSetup::Rtp {
             session: MediaSession::new(Law::Mu.into(), 0, remote),

@@ -44,6 +44,7 @@ impl FuzzedCall {
             node: String::new(),
             headers: Vec::new(),
             tenant: None,
+            identity: None,
         };
         let seed = StreamSeed { ssrc: 1, sequence: 2, timestamp: 3, cname: "fuzz".to_owned(), started_at_ms: 0 };
         let setup = CallSetup {

@@ -40,5 +40,5 @@ pub use incoming::{IncomingCall, Rejection};
 pub use message::replaces::Replaces;
 pub use message::uri::Protocol;
 pub use outgoing::{OutgoingCall, OutgoingTarget, Progress};
-pub use session_timer::SessionTimers;
+pub use session_timer::{PreferredRefresher, SessionTimers};
 pub use transport::TlsConfig;

@@ -21,11 +21,27 @@ pub struct SessionTimers {
     pub expires: Duration,
     /// The least we accept; shorter wishes are answered 422. 90 s is the least the RFC wants.
     pub min_se: Duration,
+    /// Who is to refresh where it is ours to say.
+    pub refresher: PreferredRefresher,
+}
+
+/// Who refreshes a session, if the choice is ours: in what we ask for, and towards callers who leave it open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PreferredRefresher {
+    /// Callers who asked for a session timer do; of calls of ours, the other side says.
+    #[default]
+    Either,
+    Us,
+    Them,
 }
 
 impl Default for SessionTimers {
     fn default() -> Self {
-        Self { expires: Duration::from_secs(1800), min_se: Duration::from_secs(90) }
+        Self {
+            expires: Duration::from_secs(1800),
+            min_se: Duration::from_secs(90),
+            refresher: PreferredRefresher::Either,
+        }
     }
 }
 
@@ -64,7 +80,11 @@ impl SessionTimers {
         let expires = inside.map_or(self.expires(), |agreed| agreed.expires).max(least);
         let value = match inside {
             Some(agreed) => Agreed { expires, ..agreed }.value(),
-            None => expires.to_string(),
+            None => match self.refresher {
+                PreferredRefresher::Either => expires.to_string(),
+                PreferredRefresher::Us => Agreed { expires, refresher: Refresher::Uac }.value(),
+                PreferredRefresher::Them => Agreed { expires, refresher: Refresher::Uas }.value(),
+            },
         };
         let mut headers = vec![plain("Session-Expires", value)];
         if least != DEFAULT_MIN_SE {
@@ -83,11 +103,14 @@ impl SessionTimers {
             Some((expires, _)) if expires < self.min_se() && knows => return Err(TooSmall(self.min_se())),
             Some((expires, refresher)) => (expires.min(self.expires()).max(floor), refresher),
             // It can, and did not ask: we look after it.
-            None if knows => (self.expires().max(floor), Some(Refresher::Uas)),
+            None if knows => {
+                (self.expires().max(floor), Some(Refresher::Uas).filter(|_| self.refresher != PreferredRefresher::Them))
+            }
             None => return Ok(None),
         };
-        // A caller that knows nothing of it cannot refresh; one that asked does so unless it said otherwise.
-        let refresher = if knows { refresher.unwrap_or(Refresher::Uac) } else { Refresher::Uas };
+        let usual = if self.refresher == PreferredRefresher::Us { Refresher::Uas } else { Refresher::Uac };
+        // A caller that knows nothing of it cannot refresh; what one that asked says holds.
+        let refresher = if knows { refresher.unwrap_or(usual) } else { Refresher::Uas };
         Ok(Some(Agreed { expires, refresher }))
     }
 }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::CallerIdentity;
 use crate::accounts::AgentSpec;
 
 /// A call that wants in.
@@ -29,6 +30,9 @@ pub struct AdmissionRequest {
     /// `X-*` headers of the INVITE, in order.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// Who vouches for the caller's number; absent where the node does not verify that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<CallerIdentity>,
 }
 
 /// The edge's answer.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::MediaQuality;
+use crate::{CallerIdentity, MediaQuality};
 
 /// Version of the event format; raised when a reader of the old one would misread the new one.
 pub const VERSION: u32 = 1;
@@ -51,6 +51,9 @@ pub enum EventKind {
         account_id: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         profile_id: Option<String>,
+        /// Who vouches for the caller's number; absent where that is not verified. Boxed: other events are small.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Box<CallerIdentity>>,
     },
     /// The agent began to say something on its own: a greeting, a prompt into silence, a fallback.
     PromptStarted { text: String },

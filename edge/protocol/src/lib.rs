@@ -6,6 +6,7 @@ pub mod admission;
 pub mod call_session;
 pub mod delivery;
 mod event;
+mod identity;
 pub mod link;
 pub mod live;
 pub mod media;
@@ -16,4 +17,5 @@ pub mod signature;
 pub use event::{
     CallEvent, Direction, EndCause, EventKind, MediaProblem, SipStatus, SpeechStage, TransferMode, TurnLatency, VERSION,
 };
+pub use identity::{Attestation, CallerIdentity};
 pub use quality::MediaQuality;

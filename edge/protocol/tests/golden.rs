@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use edge_protocol::{CallEvent, VERSION};
+use edge_protocol::{CallEvent, CallerIdentity, VERSION};
 use edge_protocol::{accounts, admission, call_session, delivery, link, live, media, recordings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,6 +49,7 @@ fn folders() -> Vec<Folder> {
                 "status_ready",
             ],
         ),
+        folder("caller_identity", again::<CallerIdentity>, &["absent", "failed", "passed"]),
         folder("delivery_batch", again::<delivery::EventBatch>, &["batch"]),
         folder("delivery_receipt", again::<delivery::BatchReceipt>, &["not_now", "receipt"]),
         folder(

@@ -32,7 +32,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, SipStatus};
+use edge_protocol::{CallEvent, CallerIdentity, Direction, EndCause, EventKind, MediaQuality, SipStatus};
 
 pub use chat::{ChatMessage, ToolCall, ToolDefinition};
 pub use command::CallCommand;
@@ -93,6 +93,8 @@ pub struct CallFacts {
     pub headers: Vec<(String, String)>,
     /// Who the call is answered for; `None` without an edge.
     pub tenant: Option<Tenant>,
+    /// Who vouches for the caller's number; `None` where that is not verified.
+    pub identity: Option<CallerIdentity>,
 }
 
 /// The account and the business profile a call was admitted for.
@@ -146,6 +148,7 @@ impl CallFacts {
             headers: self.headers,
             account_id,
             profile_id,
+            identity: self.identity.map(Box::new),
         }
     }
 }

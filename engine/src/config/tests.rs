@@ -76,6 +76,27 @@ fn tls_needs_a_certificate_and_challenges_need_users() {
 }
 
 #[test]
+fn who_must_be_vouched_for_needs_authorities() {
+    let sip_identity = SipIdentityConfig { policy: IdentityPolicy::Require, ..SipIdentityConfig::default() };
+    assert!(refusal(Config { sip_identity, ..Config::default() }).contains("sip_identity.roots"));
+}
+
+#[test]
+fn session_timers_are_as_long_as_the_rfc_wants_them() {
+    let with = |expires_s, min_se_s| {
+        let sip_session = SipSessionConfig { expires_s, min_se_s, ..SipSessionConfig::default() };
+        Config { sip_session, ..Config::default() }
+    };
+    assert_eq!(with(600, 120).check().unwrap().sip_session.endpoint().expires.as_secs(), 600);
+    for (expires_s, min_se_s, named) in
+        [(60, 90, "expires_s = 60"), (600, 30, "min_se_s = 30"), (100, 200, "min_se_s = 200")]
+    {
+        let error = refusal(with(expires_s, min_se_s));
+        assert!(error.starts_with(&format!("sip_session.{named}")), "{error}");
+    }
+}
+
+#[test]
 fn a_key_does_not_show_itself() {
     let config = SpeechConfig { api_key: ApiKey("sk-secret".to_owned()), ..SpeechConfig::default() };
     assert!(!format!("{config:?}").contains("secret"));

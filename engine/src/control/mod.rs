@@ -14,7 +14,7 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use edge_protocol::Direction;
+use edge_protocol::{CallerIdentity, Direction};
 use futures::future::BoxFuture;
 use thiserror::Error;
 
@@ -54,6 +54,8 @@ pub struct CallRequest {
     pub source: SocketAddr,
     /// Headers that sip-bridge passes through, in order.
     pub headers: Vec<(String, String)>,
+    /// Who vouches for the caller's number; `None` where that is not verified.
+    pub identity: Option<CallerIdentity>,
 }
 
 /// The answer to [`ControlPlane::authorise`].

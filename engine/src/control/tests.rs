@@ -108,6 +108,7 @@ fn request(request_uri: &str, to: &str) -> CallRequest {
         request_uri: request_uri.to_owned(),
         source: "127.0.0.1:5060".parse().unwrap(),
         headers: Vec::new(),
+        identity: None,
     }
 }
 

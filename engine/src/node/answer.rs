@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{Direction, EndCause};
+use edge_protocol::{Attestation, CallerIdentity, Direction, EndCause};
 use sip_bridge::{CallInfo, Dialog, DialogEvent, IncomingCall, Rejection, sdp};
 use tokio::sync::mpsc::channel;
 use tokio::sync::watch;
@@ -43,8 +43,15 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
             return incoming.reject(error.into()).await;
         }
     };
+    let identity = match vouched_for(&node, &incoming.info).await {
+        Ok(identity) => identity,
+        Err(refusal) => {
+            node.refused("identity");
+            return incoming.reject(refusal).await;
+        }
+    };
     let (call_id, asked_at_ms) = (Uuid::now_v7().to_string(), unix_ms());
-    let mut admitted = match node.control.authorise(request_of(&incoming, &call_id)).await {
+    let mut admitted = match node.control.authorise(request_of(&incoming, &call_id, identity.clone())).await {
         Decision::Accept(admitted) => *admitted,
         Decision::Refuse(refusal) => {
             node.refused("unauthorised");
@@ -53,8 +60,8 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
         }
     };
     let info = &incoming.info;
-    admitted.agent = variables_of(info).fill_in(&admitted.agent);
-    let facts = facts_of(&node, info, admitted.tenant.clone());
+    admitted.agent = variables_of(info, identity.as_ref()).fill_in(&admitted.agent);
+    let facts = facts_of(&node, info, admitted.tenant.clone(), identity);
     let unstarted = Unstarted { call_id, asked_at_ms, agent: admitted.agent.name.clone(), facts: facts.clone() };
     let started = match Answered::answer(&node, incoming, (local, offered), &admitted).await {
         Some(answered) => answered.follow(&node, unstarted.call_id.clone(), facts, admitted).await,
@@ -196,7 +203,18 @@ pub fn local_session(node: &Node) -> sdp::Local {
     }
 }
 
-fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>) -> CallFacts {
+/// Who vouches for the caller's number; `None` where that is not verified.
+///
+/// # Errors
+/// The answer where somebody has to, and nobody does.
+async fn vouched_for(node: &Node, info: &CallInfo) -> Result<Option<CallerIdentity>, Rejection> {
+    match &node.identities {
+        Some(identities) => identities.verify(info).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>, identity: Option<CallerIdentity>) -> CallFacts {
     CallFacts {
         direction: Direction::Inbound,
         from: info.from.clone(),
@@ -205,6 +223,7 @@ fn facts_of(node: &Node, info: &CallInfo, tenant: Option<Tenant>) -> CallFacts {
         node: node.config.node_name.clone(),
         headers: info.headers.clone(),
         tenant,
+        identity,
     }
 }
 
@@ -229,9 +248,20 @@ pub fn rtp_setup(
 }
 
 /// What an agent's texts may name of a call: beside its headers, what carriers say of it in words of their own.
-fn variables_of(info: &CallInfo) -> Variables {
+fn variables_of(info: &CallInfo, identity: Option<&CallerIdentity>) -> Variables {
     let mut variables = Variables::of_call(&info.from, &info.request_uri, &info.headers);
+    let (verstat, attestation, origid) = match identity {
+        Some(CallerIdentity::Passed { attestation, origid }) => {
+            ("passed", attestation.map(Attestation::letter), origid.as_deref())
+        }
+        Some(CallerIdentity::Failed { .. }) => ("failed", None, None),
+        Some(CallerIdentity::Absent) => ("absent", None, None),
+        None => ("", None, None),
+    };
     let own = [
+        ("verstat", Some(verstat)),
+        ("attestation", attestation),
+        ("origid", origid),
         ("caller_name", info.from_display.as_deref()),
         ("asserted", info.asserted.first().map(|party| party.uri.as_str())),
         ("diverted_from", info.diversions.first().map(|diversion| diversion.uri.as_str())),
@@ -244,7 +274,7 @@ fn variables_of(info: &CallInfo) -> Variables {
     variables
 }
 
-fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
+fn request_of(incoming: &IncomingCall, call_id: &str, identity: Option<CallerIdentity>) -> CallRequest {
     CallRequest {
         call_id: call_id.to_owned(),
         direction: Direction::Inbound,
@@ -254,6 +284,7 @@ fn request_of(incoming: &IncomingCall, call_id: &str) -> CallRequest {
         to: incoming.info.to.clone(),
         request_uri: incoming.info.request_uri.clone(),
         source: incoming.info.source,
+        identity,
     }
 }
 

@@ -5,6 +5,7 @@ mod admission;
 mod answer;
 mod edge_side;
 mod facts;
+mod identity;
 pub(crate) mod info_key;
 mod lifetime;
 mod limits;
@@ -65,6 +66,7 @@ use crate::shard::{ShardConfig, ShardError, ShardHandle};
 use crate::speech::Desk;
 use admission::{CallCap, Overload};
 use edge_side::{EdgeSide, EdgeTasks};
+use identity::{CallerIdentities, IdentitySetupError};
 use live_calls::LiveCalls;
 use media_keys::MediaKeys;
 use speech::SpeechSetupError;
@@ -114,6 +116,8 @@ pub struct Node {
     archive: Option<ArchiveHandle>,
     shards: Vec<ShardHandle>,
     media_keys: Arc<MediaKeys>,
+    /// `None`: nobody is asked to vouch for callers.
+    identities: Option<CallerIdentities>,
     trunks: Trunks,
     /// Calls are made through it; it is there last.
     sip: OnceLock<EndpointHandle>,
@@ -154,6 +158,8 @@ pub enum NodeError {
     #[error(transparent)]
     MediaKeys(#[from] DtlsError),
     #[error(transparent)]
+    Identity(#[from] IdentitySetupError),
+    #[error(transparent)]
     Shard(#[from] ShardError),
     #[error(transparent)]
     Speech(#[from] SpeechSetupError),
@@ -180,6 +186,7 @@ impl Node {
         limits::raise_open_files();
         let prometheus = metrics::install()?;
         let profile = AgentProfile::load(&config.agent)?;
+        let identities = CallerIdentities::new(&config.sip_identity)?;
         let http =
             TcpListener::bind(config.http).await.map_err(|source| NodeError::Http { addr: config.http, source })?;
         let (spool, recent) = EventSpool::open(SpoolConfig::new(config.data.join("events")))?;
@@ -223,6 +230,7 @@ impl Node {
             calls: LiveCalls::default(),
             recorder: recorder.handle(),
             media_keys,
+            identities,
             archive: archive.as_ref().map(Archive::handle),
             control,
             spool,
@@ -247,6 +255,7 @@ impl Node {
         sip.max_pending = MAX_PENDING;
         sip.tls = node.config.sip_tls.endpoint();
         sip.digest = node.config.sip_digest.endpoint();
+        sip.session_timers = node.config.sip_session.endpoint();
         let endpoint = Endpoint::bind(sip).await?;
         // Nobody else sets it.
         let _ = node.sip.set(endpoint.handle());

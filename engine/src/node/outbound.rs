@@ -128,6 +128,7 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
         node: node.config.node_name.clone(),
         headers: target.headers.clone(),
         tenant: wanted.tenant,
+        identity: None,
     };
     let setup = rtp_setup(call_id.clone(), unix_ms(), facts, nothing_agreed(), wanted.agent);
     let record = node.config.recording && wanted.record;

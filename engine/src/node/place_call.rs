@@ -86,6 +86,7 @@ impl Node {
             request_uri: destination.from.clone(),
             source: self.config.sip,
             headers: destination.headers.clone(),
+            identity: None,
         };
         let admitted = match self.control.authorise(request).await {
             Decision::Accept(admitted) => admitted,
@@ -103,6 +104,7 @@ impl Node {
                 node: self.config.node_name.clone(),
                 headers: destination.headers.clone(),
                 tenant: admitted.tenant.clone(),
+                identity: None,
             },
         };
         let sent_off = self.send_off(call_id.clone(), destination, *admitted, wish.agent, &wish.variables).await;

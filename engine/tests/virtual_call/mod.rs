@@ -156,6 +156,7 @@ impl VirtualCall {
                 node: "test-node".to_owned(),
                 headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
                 tenant: None,
+                identity: None,
             },
             media,
             agent: Arc::new(agent),

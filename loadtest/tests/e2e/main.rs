@@ -23,6 +23,7 @@ mod referred;
 mod traffic;
 mod transferred;
 mod understood;
+mod vouched;
 mod websocket;
 
 mod api;

@@ -8,7 +8,7 @@ pub(crate) mod passport;
 #[cfg(test)]
 mod tests;
 
-use crate::CallInfo;
+use crate::{CallInfo, Rejection};
 use certificate::Roots;
 pub use certificate::{CertificateFetcher, RootsError};
 use passport::{Party, Passport};
@@ -90,6 +90,21 @@ impl IdentityError {
             Self::Untrusted { .. } | Self::Unsupported(_) => 437,
             Self::Malformed(_) | Self::NumberMismatch { .. } | Self::BadSignature => 438,
         }
+    }
+}
+
+impl From<&IdentityError> for Rejection {
+    /// The answer to an INVITE that is refused for it, with the RFC's own words.
+    fn from(error: &IdentityError) -> Self {
+        let code = error.sip_code();
+        let phrase = match code {
+            403 => "Stale Date",
+            428 => "Use Identity Header",
+            436 => "Bad Identity Info",
+            437 => "Unsupported Credential",
+            _ => "Invalid Identity Header",
+        };
+        Self { reason: Some(phrase.to_owned()), warning: Some((399, error.to_string())), ..Self::new(code) }
     }
 }
 

@@ -185,6 +185,8 @@ async fn identities_of_other_kinds_and_forms_are_named() {
         (token(&header, "[]"), "payload"),
         (token(&header.replace("passport", "JWT"), &good), "type"),
         (token(&header.replace("https:", "file:"), &good), "https"),
+        (token(&header.replace("https:", "http:"), &good), "https"),
+        (token(&header.replace("https://cr", "http://127.0.0.1.cr"), &good), "https"),
         (token(&header, &good.replace("\"A\"", "\"D\"")), "attest"),
         (token(&header, &good.replace(r#""attest":"A","#, "")), "attest"),
         (token(&header, &good.replace(r#""tn":["12155550131"]"#, "")), "dest"),

@@ -8,7 +8,11 @@ fn headers(lines: &[(&str, &str)]) -> Headers {
     lines.iter().map(|(name, value)| plain(name, *value)).collect::<Vec<_>>().into()
 }
 
-const OURS: SessionTimers = SessionTimers { expires: Duration::from_secs(1800), min_se: Duration::from_secs(90) };
+const OURS: SessionTimers = SessionTimers {
+    expires: Duration::from_secs(1800),
+    min_se: Duration::from_secs(90),
+    refresher: PreferredRefresher::Either,
+};
 
 fn answer(lines: &[(&str, &str)]) -> Result<Option<(u32, Refresher)>, u32> {
     match OURS.answer(&headers(lines)) {
@@ -31,6 +35,26 @@ fn we_refresh_for_callers_who_cannot_or_did_not_ask() {
     assert_eq!(answer(&[("Session-Expires", "600;refresher=uac")]), Ok(Some((600, Refresher::Uas))));
     assert_eq!(answer(&[("Supported", "timer")]), Ok(Some((1800, Refresher::Uas))));
     assert_eq!(answer(&[]), Ok(None));
+}
+
+#[test]
+fn who_refreshes_is_as_we_prefer_where_callers_leave_it_open() {
+    use PreferredRefresher::{Either, Them, Us};
+    let (timer, asks, says) =
+        (("Supported", "timer"), ("Session-Expires", "600"), ("Session-Expires", "600;refresher=uac"));
+    for (refresher, asked, not_asked, wish) in [
+        (Either, Refresher::Uac, Refresher::Uas, "1800"),
+        (Us, Refresher::Uas, Refresher::Uas, "1800;refresher=uac"),
+        (Them, Refresher::Uac, Refresher::Uac, "1800;refresher=uas"),
+    ] {
+        let ours = SessionTimers { refresher, ..OURS };
+        let agreed = |lines: &[(&str, &str)]| ours.answer(&headers(lines)).unwrap().map(|agreed| agreed.refresher);
+        assert_eq!(agreed(&[timer, asks]), Some(asked), "{refresher:?}");
+        assert_eq!(agreed(&[timer]), Some(not_asked), "{refresher:?}");
+        assert_eq!(agreed(&[timer, says]), Some(Refresher::Uac), "what a caller says holds");
+        assert_eq!(agreed(&[asks]), Some(Refresher::Uas), "who knows nothing of it cannot");
+        assert_eq!(ours.wish(None, 0).first().map(Header::value), Some(wish));
+    }
 }
 
 #[test]

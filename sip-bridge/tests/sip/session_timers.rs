@@ -9,8 +9,11 @@ use std::time::Duration;
 const ALLOW: &str = "Allow: INVITE, ACK, BYE, UPDATE\r\n";
 
 async fn quick(expires: u64) -> Endpoint {
-    let session_timers =
-        SessionTimers { expires: Duration::from_secs(expires), min_se: Duration::from_secs(expires.min(2)) };
+    let session_timers = SessionTimers {
+        expires: Duration::from_secs(expires),
+        min_se: Duration::from_secs(expires.min(2)),
+        ..SessionTimers::default()
+    };
     let config = sip_bridge::EndpointConfig { session_timers, ..config() };
     Endpoint::bind(config).await.expect("a free port")
 }

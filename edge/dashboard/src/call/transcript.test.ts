@@ -1,6 +1,6 @@
 // What a conversation looks like after each of its events.
 import { describe, expect, test } from "vitest";
-import type { CallEvent } from "../protocol/events";
+import type { CallEvent, CallerIdentity } from "../protocol/events";
 import { converse, merge } from "./transcript";
 
 type Kind = CallEvent extends infer E ? (E extends CallEvent ? Omit<E, "v" | "call_id" | "seq" | "call_started_at_ms"> : never) : never;
@@ -91,5 +91,18 @@ describe("events that come in pieces", () => {
   test("that were all known change nothing", () => {
     expect(merge(all, all.slice(1, 2))).toBe(all);
     expect(merge(all, [])).toBe(all);
+  });
+});
+
+describe("the caller's number", () => {
+  const started = { type: "call_started", at_ms: 0, direction: "inbound", from: "", to: "", sip_call_id: "", codec: "PCMU", agent: "desk", node: "n", headers: [] } as const;
+
+  it("is shown with who vouches for it, where that was asked", () => {
+    const notes = (identity?: CallerIdentity) =>
+      converse(events({ ...started, ...(identity && { identity }) })).lines.map((line) => line.kind === "note" && [line.tone, line.text]);
+    expect(notes()).toHaveLength(1);
+    expect(notes({ verstat: "passed", attestation: "A" })[1]).toEqual(["plain", "The carrier vouches for the caller's number in full (A)"]);
+    expect(notes({ verstat: "absent" })[1]).toEqual(["plain", "Nobody vouches for the caller's number"]);
+    expect(notes({ verstat: "failed", code: 438, reason: "forged" })[1]).toEqual(["warning", "The caller's number is not to be trusted: forged"]);
   });
 });

@@ -1,6 +1,6 @@
 // From a call's events to the lines of a conversation, and to what the agent is doing now. Pure: the same events in any
 // number of pieces give the same lines. How they look is in Transcript.tsx.
-import type { CallEvent, EndCause, TurnLatency } from "../protocol/events";
+import type { CallEvent, CallerIdentity, EndCause, TurnLatency } from "../protocol/events";
 
 export type Line = { key: string; at_ms: number } & (
   | { kind: "caller"; text: string; state: "speaking" | "said" | "unclear" }
@@ -19,6 +19,22 @@ export type Activity = "listening" | "caller_speaking" | "thinking" | "agent_spe
 export type Conversation = { lines: Line[]; turns: TurnTiming[]; activity: Activity; on_hold: boolean };
 
 const STAGES = { transcription: "Transcription", chat: "The language model", synthesis: "Speech synthesis" };
+
+const ATTESTED = { A: "in full (A)", B: "in part (B)", C: "as a gateway (C)" };
+
+/** What is known of the caller's number. */
+function vouched(identity: CallerIdentity): { text: string; tone: "plain" | "warning" } {
+  switch (identity.verstat) {
+    case "passed": {
+      const how = identity.attestation ? ` ${ATTESTED[identity.attestation]}` : "";
+      return { text: `The carrier vouches for the caller's number${how}`, tone: "plain" };
+    }
+    case "failed":
+      return { text: `The caller's number is not to be trusted: ${identity.reason}`, tone: "warning" };
+    case "absent":
+      return { text: "Nobody vouches for the caller's number", tone: "plain" };
+  }
+}
 
 /** Reads events in their order. */
 export function converse(events: readonly CallEvent[]): Conversation {
@@ -44,6 +60,7 @@ export function converse(events: readonly CallEvent[]): Conversation {
     switch (event.type) {
       case "call_started":
         lines.push({ key: `${seq}`, at_ms, kind: "note", tone: "plain", text: `${event.agent} answered on ${event.node}` });
+        if (event.identity) lines.push({ key: `${seq} identity`, at_ms, kind: "note", ...vouched(event.identity) });
         break;
       case "prompt_started":
         lines.push({ key: `${seq}`, at_ms, kind: "agent", text: event.text, unheard: "", state: "said" });

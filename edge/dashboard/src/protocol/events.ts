@@ -61,6 +61,18 @@ export type EndCause = v.InferOutput<typeof EndCause>;
 /** A final SIP answer that says no. */
 const SipStatus = v.object({ code: whole, reason: v.string() });
 
+/** Who vouches for a caller's number (STIR/SHAKEN). */
+export const CallerIdentity = v.variant("verstat", [
+  v.object({
+    verstat: v.literal("passed"),
+    attestation: v.optional(v.picklist(["A", "B", "C"])),
+    origid: v.optional(v.string()),
+  }),
+  v.object({ verstat: v.literal("failed"), code: whole, reason: v.string() }),
+  v.object({ verstat: v.literal("absent") }),
+]);
+export type CallerIdentity = v.InferOutput<typeof CallerIdentity>;
+
 const TransferMode = v.picklist(["blind", "attended", "bridge"]);
 
 const fact = {
@@ -88,6 +100,7 @@ export const CallEvent = v.variant("type", [
     headers: v.array(v.tuple([v.string(), v.string()])),
     account_id: v.optional(v.string()),
     profile_id: v.optional(v.string()),
+    identity: v.optional(CallerIdentity),
   }),
   v.object({ ...fact, type: v.literal("prompt_started"), text: v.string() }),
   v.object({ ...fact, type: v.literal("speech_started"), turn: whole }),

@@ -19,6 +19,7 @@ fn started(account_id: Option<&str>) -> EventKind {
         headers: vec![],
         account_id: account_id.map(Into::into),
         profile_id: None,
+        identity: None,
     }
 }
 

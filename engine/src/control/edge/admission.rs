@@ -230,6 +230,7 @@ fn admission_request(request: &CallRequest, line: &Line, node: &str) -> Admissio
         request_uri: request.request_uri.clone(),
         trunk: line.trunk.clone(),
         headers: request.headers.clone(),
+        identity: request.identity.clone(),
     }
 }
 

@@ -13,6 +13,7 @@ fn a_call_that_never_started_begins_and_ends_for_the_account_it_was_admitted_for
         node: "node-1".to_owned(),
         headers: Vec::new(),
         tenant: Some(Tenant { account_id: "acc".to_owned(), profile_id: "prf".to_owned() }),
+        identity: None,
     };
     let unstarted = Unstarted { call_id: "call".to_owned(), asked_at_ms: 7, agent: "desk".to_owned(), facts };
     let [started, ended] = unstarted.into_events();

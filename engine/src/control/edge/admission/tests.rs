@@ -132,6 +132,7 @@ fn to(number: &str) -> CallRequest {
         request_uri: format!("sip:{number}@127.0.0.1:5070"),
         source: "192.0.2.7:5060".parse().unwrap(),
         headers: Vec::new(),
+        identity: None,
     }
 }
 

@@ -78,6 +78,7 @@ fn question(call_id: &str) -> AdmissionRequest {
         request_uri: "sip:100@127.0.0.1".to_owned(),
         trunk: "192.0.2.1".to_owned(),
         headers: Vec::new(),
+        identity: None,
     }
 }
 

@@ -111,6 +111,7 @@ impl<D: Dialect> Session<D> {
             request_uri: start.to.clone(),
             source: self.peer,
             headers: Vec::new(),
+            identity: None,
         };
         match self.node.control.authorise(request).await {
             Decision::Accept(admitted) => Ok((call_id, *admitted)),
@@ -261,6 +262,7 @@ fn setup(node: &Node, call_id: String, start: Start, admitted: Admitted) -> Call
             node: node.config.node_name.clone(),
             headers: Vec::new(),
             tenant: admitted.tenant,
+            identity: None,
         },
         media: MediaSetup::Frames { law: Law::Mu },
         agent: admitted.agent,
