@@ -95,9 +95,10 @@ describe("events that come in pieces", () => {
 });
 
 describe("the caller's number", () => {
-  const started = { type: "call_started", at_ms: 0, direction: "inbound", from: "", to: "", sip_call_id: "", codec: "PCMU", agent: "desk", node: "n", headers: [] } as const;
+  const names = { from: "", to: "", sip_call_id: "", codec: "PCMU", agent: "desk", node: "n" };
+  const started: Kind = { type: "call_started", at_ms: 0, direction: "inbound", ...names, headers: [] };
 
-  it("is shown with who vouches for it, where that was asked", () => {
+  test("is shown with who vouches for it, where that was asked", () => {
     const notes = (identity?: CallerIdentity) =>
       converse(events({ ...started, ...(identity && { identity }) })).lines.map((line) => line.kind === "note" && [line.tone, line.text]);
     expect(notes()).toHaveLength(1);
