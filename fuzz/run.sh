@@ -21,7 +21,7 @@ targets=("$@")
 seeds() {
     case $1 in
         sip) echo ../sip-bridge/tests/rfc4475 ;;
-        websocket) echo ../edge/protocol/examples/media_to_node ;;
+        websocket) echo ../edge/protocol/examples/media_to_node ../engine/src/node/websocket/twilio ;;
         config) echo ../agents ;;
     esac
     [[ ! -d seeds/$1 ]] || echo "seeds/$1"

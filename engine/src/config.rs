@@ -3,6 +3,7 @@
 
 mod sip;
 mod trunks;
+mod twilio;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ use thiserror::Error;
 use crate::audio::codec::OpusSettings;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
+pub use twilio::TwilioConfig;
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
 /// `TANDEM_SPEECH__CHAT_MODEL` is `chat_model` of `[speech]`.
@@ -56,6 +58,9 @@ pub struct Config {
     pub agent: PathBuf,
     /// Without an edge, take calls over WebSockets from other machines too; else only from this one.
     pub websocket_open: bool,
+    pub twilio: TwilioConfig,
+    /// Where Asterisk's AudioSocket connections are listened for; whoever reaches it may call.
+    pub audiosocket: Option<SocketAddr>,
     /// Most calls at a time; more are refused with 503.
     pub max_calls: usize,
     /// How long calls may go on after SIGTERM, seconds.
@@ -203,6 +208,8 @@ pub enum ConfigError {
     NoEdgeSecret,
     #[error("edge.http_url {0:?} is not an http or https URL without query or fragment")]
     EdgeHttpUrl(String),
+    #[error("twilio.url {0:?} is not a wss URL without query")]
+    TwilioUrl(String),
     #[error(transparent)]
     Trunk(#[from] TrunkError),
     #[error("srtp is \"required\" but srtp_offer is \"plain\": offers of ours would be refused by ourselves")]
@@ -243,6 +250,8 @@ impl Default for Config {
             data: PathBuf::from("var"),
             agent: PathBuf::from("agents/reception.toml"),
             websocket_open: false,
+            twilio: TwilioConfig::default(),
+            audiosocket: None,
             max_calls: 1000,
             drain_seconds: 300,
             recording: true,
@@ -318,6 +327,7 @@ impl Config {
         self.sip_tls.check()?;
         self.sip_identity.check()?;
         self.sip_session.check()?;
+        self.twilio.check()?;
         trunks::check(&self.trunks, &self.routes)?;
         if (self.srtp, self.srtp_offer) == (SrtpMode::Required, SrtpOffer::Plain) {
             return Err(ConfigError::PlainOffer);

@@ -3,20 +3,18 @@
 
 use std::path::Path;
 
-use axum::extract::ws::Message;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 
 use crate::config::Config;
 use crate::control::AgentProfile;
 use crate::node::info_key::key_in;
-use crate::node::websocket::dialect::Dialect;
-use crate::node::websocket::tandem::Tandem;
+use crate::node::websocket::read_by_all;
 use crate::speech::offline::AgentFile;
 
 /// A text message of a client that calls over a WebSocket, or the body of a SIP INFO.
 pub fn client_message(text: &str) {
-    let _ = Tandem.read(&Message::text(text));
+    read_by_all(text);
     let _ = key_in("application/dtmf-relay", text.as_bytes());
     let _ = key_in("application/dtmf", text.as_bytes());
 }

@@ -86,6 +86,53 @@ fn a_caller_who_cuts_in_has_the_rest_flushed() {
     assert_eq!(call.sent[flush..].iter().filter(voiced).count(), 0, "the voice stops at the flush");
 }
 
+/// The agent tells a long story to a client that plays what it is sent so much later, for 2 s.
+fn story(plays_after_ms: Option<u64>) -> VirtualCall {
+    let mut call = VirtualCall::over_frames(agent(), |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => {
+            spoken(100, *utterance, "One two three four five six seven eight nine ten.", 5000, true)
+        }
+        other => obedient("hello", "")(other),
+    });
+    call.plays_after_ms = plays_after_ms;
+    call.caller_says(SPEECH);
+    call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_for(2000);
+    call
+}
+
+#[test]
+fn what_a_client_has_not_played_was_not_heard() {
+    for (plays_after_ms, heard) in [(None, 2020), (Some(20), 2000), (Some(400), 1620), (Some(1000), 1020)] {
+        let mut call = story(plays_after_ms);
+        call.call.handle_key(call.now, Digit { char: '7', duration_ms: 100 });
+        call.run_for(20);
+        let heard_ms = |kind: &&EventKind| match kind {
+            EventKind::BargeIn { heard_ms } => Some(*heard_ms),
+            _ => None,
+        };
+        let told = call.kinds().iter().find_map(heard_ms).expect("a barge-in");
+        assert!(told.abs_diff(heard) <= 20, "{told} ms of {heard}, played after {plays_after_ms:?}");
+        let turn = |k: &&EventKind| matches!(k, EventKind::TurnCompleted { .. });
+        let EventKind::TurnCompleted { heard_ms, heard_text, .. } = call.kinds().into_iter().find(turn).unwrap() else {
+            unreachable!()
+        };
+        assert_eq!(*heard_ms, told);
+        let words = heard_text.split_whitespace().count() as u64;
+        assert!(words.abs_diff(told / 500) <= 1, "{heard_text} in {told} ms");
+    }
+}
+
+#[test]
+fn the_last_word_is_played_before_the_call_ends() {
+    let [at_once, later] = [None, Some(600)].map(|plays_after_ms| {
+        let mut call = story(plays_after_ms);
+        call.run_until("hang-up", |c| c.hang_up.is_some());
+        call.now
+    });
+    assert_eq!(later.millis_since(at_once), 600);
+}
+
 #[test]
 fn a_key_is_a_key_press() {
     let mut call = VirtualCall::over_frames(agent(), obedient("", "You pressed seven."));

@@ -251,7 +251,8 @@ async fn a_call_over_frames_is_heard_and_told_in_order_and_needs_no_port() {
         bench.shard.speech(key, event).await;
     }
     let says = ToCaller::Cue(Cue::AgentSays("Hello.".to_owned()));
-    for expected in [says, ToCaller::Audio([0x21; 160]), ToCaller::Audio([0x21; 160])] {
+    let voice = ToCaller::Audio([0x21; 160]);
+    for expected in [says, voice.clone(), ToCaller::Mark(1), voice] {
         assert_eq!(tokio::time::timeout(PATIENCE, port.next()).await.unwrap(), Some(expected));
     }
     for _ in 0..10 {

@@ -4,11 +4,19 @@
 pub mod ai_stub;
 pub mod caller;
 pub mod cli;
+pub mod feel;
 pub mod fleet;
 pub mod measure;
 pub mod node_events;
+/// The labelled set: shared with the engine's own tests in virtual time.
+#[allow(clippy::unwrap_used, reason = "a file that is missing or broken is named in a panic; `feel` looks first")]
+#[path = "../../engine/tests/talk/recordings.rs"]
+pub mod recordings;
 pub mod report;
 pub mod script;
+/// Sounds beside it.
+#[path = "../../engine/tests/talk/sounds.rs"]
+pub mod sounds;
 pub mod talk;
 pub mod voice;
 pub mod wav;

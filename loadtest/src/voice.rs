@@ -102,6 +102,12 @@ impl Utterance {
         }
     }
 
+    /// Takes 8 kHz samples as they are, silence and all; what does not fill a last frame is silence.
+    pub fn whole(samples: &[i16]) -> Self {
+        let missing = samples.len().next_multiple_of(FRAME_SAMPLES) - samples.len();
+        Self { samples: samples.iter().copied().chain(std::iter::repeat_n(0, missing)).collect() }
+    }
+
     pub fn samples(&self) -> &[i16] {
         &self.samples
     }

@@ -73,8 +73,8 @@ impl Default for Upsampler {
     }
 }
 
-/// Input samples per step of the streaming converter: 10 ms at 24 kHz.
-const CHUNK: usize = 240;
+/// Steps of the streaming converter in a second: 10 ms each.
+const STEPS_A_SECOND: u32 = 100;
 /// Taps of its filter.
 const SINC_TAPS: usize = 64;
 
@@ -86,7 +86,9 @@ pub struct Resampler {
     inner: Option<Async<f32>>,
     from_hz: u32,
     to_hz: u32,
-    /// Input not yet converted, less than `CHUNK`.
+    /// Input samples per step.
+    step: usize,
+    /// Input not yet converted, less than a step.
     pending: Vec<f32>,
     converted: Vec<f32>,
     /// Samples at the start of the output that are the filter's delay.
@@ -102,11 +104,13 @@ impl Resampler {
         if from_hz == 0 || to_hz == 0 {
             return Err(error("a rate is zero".to_owned()));
         }
+        let step = from_hz.div_ceil(STEPS_A_SECOND) as usize;
         let mut this = Self {
             inner: None,
+            step,
             from_hz,
             to_hz,
-            pending: Vec::with_capacity(CHUNK),
+            pending: Vec::with_capacity(step),
             converted: Vec::new(),
             skip: 0,
             taken: 0,
@@ -116,7 +120,7 @@ impl Resampler {
             let parameters = SincInterpolationParameters::new(SINC_TAPS, WindowFunction::Blackman2)
                 .interpolation(SincInterpolationType::Linear);
             let ratio = f64::from(to_hz) / f64::from(from_hz);
-            let inner = Async::new_sinc(ratio, 1.0, &parameters, CHUNK, 1, FixedAsync::Input)
+            let inner = Async::new_sinc(ratio, 1.0, &parameters, step, 1, FixedAsync::Input)
                 .map_err(|reason| error(reason.to_string()))?;
             this.skip = inner.output_delay();
             this.converted = vec![0.0; inner.output_frames_max()];
@@ -133,10 +137,10 @@ impl Resampler {
         }
         self.taken += input.len() as u64;
         while !input.is_empty() {
-            let (now, later) = input.split_at(input.len().min(CHUNK - self.pending.len()));
+            let (now, later) = input.split_at(input.len().min(self.step - self.pending.len()));
             self.pending.extend(now.iter().map(|sample| f32::from(*sample)));
             input = later;
-            if self.pending.len() == CHUNK {
+            if self.pending.len() == self.step {
                 self.convert(out);
             }
         }
@@ -149,7 +153,7 @@ impl Resampler {
         let missing = usize::try_from(wanted.saturating_sub(self.given)).unwrap_or(0);
         // The filter still holds its delay: push silence behind the stream until that is out.
         while out.len() < start + missing && self.inner.is_some() {
-            self.pending.resize(CHUNK, 0.0);
+            self.pending.resize(self.step, 0.0);
             self.convert(out);
         }
         out.truncate(start + missing);
@@ -165,7 +169,7 @@ impl Resampler {
         let Some(inner) = &mut self.inner else { return };
         let capacity = self.converted.len();
         let written = match (
-            InterleavedSlice::new(&self.pending, 1, CHUNK),
+            InterleavedSlice::new(&self.pending, 1, self.step),
             InterleavedSlice::new_mut(&mut self.converted, 1, capacity),
         ) {
             (Ok(from), Ok(mut to)) => {

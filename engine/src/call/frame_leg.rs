@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use edge_protocol::MediaQuality;
 
+use super::marks::Marks;
 use crate::audio::g711::Law;
 use crate::audio::quality::{self, Loss, Robustness};
 use crate::audio::{FRAME_MS, FRAME_SAMPLES};
@@ -48,6 +49,9 @@ pub struct FrameLeg {
     hangover: u8,
     /// The agent's frame of the last tick is to be sent.
     sends: bool,
+    marks: Marks,
+    /// The mark that goes behind the frame of the last tick.
+    mark: Option<u32>,
     received: u64,
     dropped: u64,
     sent: u64,
@@ -67,6 +71,8 @@ impl FrameLeg {
             last_heard: now,
             hangover: 0,
             sends: false,
+            marks: Marks::new(),
+            mark: None,
             received: 0,
             dropped: 0,
             sent: 0,
@@ -114,10 +120,33 @@ impl FrameLeg {
 
     /// The agent's frame of this tick: voice, or silence in the middle of what the agent says, is sent; other
     /// silence is not.
-    pub fn send_frame(&mut self, speaks: bool) {
+    pub fn send_frame(&mut self, now: Moment, speaks: bool) {
         self.hangover = if speaks { HANGOVER } else { self.hangover.saturating_sub(1) };
         self.sends = speaks || self.hangover > 0;
         self.sent += u64::from(self.sends);
+        self.mark = self.marks.tick(now, self.sends);
+    }
+
+    /// The mark that goes behind the frame of the last tick, once.
+    pub fn mark_to_send(&mut self) -> Option<u32> {
+        self.mark.take()
+    }
+
+    /// The other side has played all it was sent before this mark.
+    pub fn played(&mut self, now: Moment, mark: u32) {
+        self.last_heard = now;
+        self.marks.came_back(now, mark);
+    }
+
+    /// The other side drops what it has not played.
+    pub fn flush(&mut self) {
+        self.mark = None;
+        self.marks.flush();
+    }
+
+    /// How much of what was sent the other side has not played yet, as far as it tells.
+    pub fn unplayed(&self, now: Moment) -> Duration {
+        self.marks.unplayed(now)
     }
 
     /// Whether the agent's frame of the last tick is to be sent.

@@ -83,6 +83,11 @@ impl Line {
         }
     }
 
+    /// How much of what was sent the other side has not played yet, as far as it tells.
+    pub fn unplayed(&self, now: Moment) -> Duration {
+        self.frames().map_or(Duration::ZERO, |leg| leg.unplayed(now))
+    }
+
     pub fn quality(&self) -> MediaQuality {
         match self {
             Self::Rtp(leg) => leg.quality(),

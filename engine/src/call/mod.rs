@@ -18,6 +18,7 @@ mod keys;
 mod leg;
 mod line;
 mod listener;
+mod marks;
 mod media;
 mod outbox;
 mod settings;
@@ -241,6 +242,13 @@ impl Call {
         self.key_sender.press(keys)
     }
 
+    /// The other side has played all it was sent before this mark.
+    pub fn handle_played(&mut self, now: Moment, mark: u32) {
+        if let Some(leg) = self.line.frames_mut() {
+            leg.played(now, mark);
+        }
+    }
+
     fn key_pressed(&mut self, now: Moment, key: Digit, source: KeySource) {
         if !self.key_sources.is_new(now, key.char, source) {
             return;
@@ -311,6 +319,7 @@ impl Call {
                     self.ears.hear(&pcm, said.as_ref(), self.conversation.is_saying());
                 let caller = CallerFrame { audio: &audio, voiced, near, pitched, delay };
                 self.conversation.let_voice_wait(self.key_sender.is_busy());
+                self.conversation.know_unplayed(self.line.unplayed(now));
                 self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)
             }
         };
@@ -323,7 +332,7 @@ impl Call {
         let leg = match &mut self.line {
             Line::Rtp(leg) => leg,
             Line::Frames(leg) => {
-                leg.send_frame(speaks || pressed == Pressed::Audio || self.conversation.is_saying());
+                leg.send_frame(now, speaks || pressed == Pressed::Audio || self.conversation.is_saying());
                 return None;
             }
         };
@@ -404,7 +413,16 @@ impl Call {
 
     /// What the other side is to be told next, before the frame of the last tick.
     pub fn pop_cue(&mut self) -> Option<Cue> {
-        self.out.pop_cue()
+        let cue = self.out.pop_cue()?;
+        if let Some(leg) = self.line.frames_mut().filter(|_| cue == Cue::Flush) {
+            leg.flush();
+        }
+        Some(cue)
+    }
+
+    /// The mark that goes behind the frame of the last tick, to come back once all before it was played.
+    pub fn mark_to_send(&mut self) -> Option<u32> {
+        self.line.frames_mut()?.mark_to_send()
     }
 
     /// From here on the caller hears the other call instead of the agent, which keeps what it knows.

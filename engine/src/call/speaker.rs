@@ -2,6 +2,7 @@
 //! Where the audio comes from and when to stop is not decided here.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
@@ -17,6 +18,9 @@ const GOES_BACK_FRAMES: usize = 20;
 
 /// Samples over which a voice that is cut off fades, so that the cut does not click (10 ms).
 const FADE_SAMPLES: usize = FRAME_SAMPLES / 2;
+
+/// 8000 samples a second, one byte each.
+const BYTES_PER_MS: usize = 8;
 
 /// Audio of one letter of text at an ordinary pace: 14 letters a second.
 const BYTES_PER_LETTER: usize = 8000 / 14;
@@ -56,6 +60,8 @@ pub struct Speaker {
     fade: Option<[u8; FRAME_SAMPLES]>,
     /// Nothing is played for now: the utterance is prepared, or the caller may be cutting in.
     held: bool,
+    /// Played here, and not yet where it is heard.
+    unplayed: Duration,
     /// The last frames played, oldest first, to go back to.
     played: Box<[[u8; FRAME_SAMPLES]; GOES_BACK_FRAMES]>,
 }
@@ -94,6 +100,7 @@ impl Speaker {
             starved: false,
             fade: None,
             held: false,
+            unplayed: Duration::ZERO,
             played: Box::new([[law.silence(); FRAME_SAMPLES]; GOES_BACK_FRAMES]),
         }
     }
@@ -198,13 +205,13 @@ impl Speaker {
     /// The utterance whose last frame was played, once.
     pub fn take_finished(&mut self) -> Option<Heard> {
         let done = self.current.as_ref().is_some_and(|u| u.complete) && self.queued_bytes == 0;
-        (done && !self.held).then(|| self.end()).flatten()
+        (done && !self.held).then(|| self.end(0)).flatten()
     }
 
     /// Falls silent at once (within a faded frame). Tells what had been heard.
     pub fn stop(&mut self) -> Option<Heard> {
         self.fade_out();
-        self.end()
+        self.end(self.unplayed.as_millis() as usize * BYTES_PER_MS)
     }
 
     /// Falls silent as by `stop`, or does not begin, but keeps what is still to be said until it goes on.
@@ -240,9 +247,19 @@ impl Speaker {
         self.current.as_ref().is_some_and(|u| u.furthest_bytes > 0)
     }
 
-    /// Milliseconds of the current utterance that were played.
+    /// Milliseconds of the current utterance that were heard.
     pub fn heard_ms(&self) -> u64 {
-        self.current.as_ref().map_or(0, |u| u.furthest_bytes as u64 / 8)
+        let played = self.current.as_ref().map_or(0, |u| (u.furthest_bytes / BYTES_PER_MS) as u64);
+        played.saturating_sub(self.unplayed.as_millis() as u64)
+    }
+
+    /// So much of what was played here is not yet played where it is heard.
+    pub fn know_unplayed(&mut self, unplayed: Duration) {
+        self.unplayed = unplayed;
+    }
+
+    pub fn unplayed(&self) -> Duration {
+        self.unplayed
     }
 
     /// Makes the next frame the last one, faded; it counts as not heard.
@@ -277,15 +294,17 @@ impl Speaker {
         self.queue.push_front(back.into());
     }
 
-    fn end(&mut self) -> Option<Heard> {
+    /// Ends the utterance; its last `unplayed` bytes are not heard.
+    fn end(&mut self, unplayed: usize) -> Option<Heard> {
         self.drop_queue();
         self.held = false;
         let current = self.current.take()?;
+        let heard = current.furthest_bytes.saturating_sub(unplayed);
         Some(Heard {
             utterance: current.id,
             text: joined(current.sentences.iter().map(|s| s.text.as_str())),
-            heard_text: heard_text(&current),
-            heard_ms: current.furthest_bytes as u64 / 8,
+            heard_text: heard_text(&current, heard),
+            heard_ms: (heard / BYTES_PER_MS) as u64,
             hang_up: current.hang_up,
         })
     }
@@ -297,27 +316,27 @@ impl Speaker {
     }
 }
 
-/// Whole sentences as far as they were played, and of the one that was cut the words in proportion to its audio.
-fn heard_text(utterance: &Utterance) -> String {
-    let mut left = utterance.furthest_bytes;
-    let mut heard = Vec::new();
+/// Whole sentences as far as they were heard (bytes), and of the one that was cut the words in proportion to its audio.
+fn heard_text(utterance: &Utterance, heard: usize) -> String {
+    let mut left = heard;
+    let mut texts = Vec::new();
     for (at, sentence) in utterance.sentences.iter().enumerate() {
         if left == 0 {
             break;
         }
         let whole = utterance.complete || at + 1 < utterance.sentences.len();
         if whole && left >= sentence.bytes {
-            heard.push(sentence.text.as_str());
+            texts.push(sentence.text.as_str());
             left -= sentence.bytes;
             continue;
         }
         // While a sentence is still coming, its length is not known: take what such a text usually takes.
         let expected = if whole { 0 } else { sentence.text.len() * BYTES_PER_LETTER };
         let cut = sentence.text.len() * left / sentence.bytes.max(expected).max(1);
-        heard.push(whole_words(&sentence.text, cut));
+        texts.push(whole_words(&sentence.text, cut));
         break;
     }
-    joined(heard.into_iter().filter(|s| !s.is_empty()))
+    joined(texts.into_iter().filter(|s| !s.is_empty()))
 }
 
 /// The words of `text` that end at or before byte `cut`.

@@ -135,6 +135,7 @@ pub struct RunningNode {
     node: Arc<Node>,
     endpoint: Endpoint,
     http: TcpListener,
+    audiosocket: Option<TcpListener>,
     recorder: Recorder,
     archive: Option<Archive>,
     shard_threads: Vec<JoinHandle<()>>,
@@ -167,6 +168,8 @@ pub enum NodeError {
     Sip(#[from] sip_bridge::BindError),
     #[error("cannot listen for HTTP on {addr}: {source}")]
     Http { addr: SocketAddr, source: io::Error },
+    #[error("cannot listen for AudioSocket on {addr}: {source}")]
+    AudioSocket { addr: SocketAddr, source: io::Error },
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("cannot wait for signals: {0}")]
@@ -189,6 +192,12 @@ impl Node {
         let identities = CallerIdentities::new(&config.sip_identity)?;
         let http =
             TcpListener::bind(config.http).await.map_err(|source| NodeError::Http { addr: config.http, source })?;
+        let audiosocket = match config.audiosocket {
+            Some(addr) => {
+                Some(TcpListener::bind(addr).await.map_err(|source| NodeError::AudioSocket { addr, source })?)
+            }
+            None => None,
+        };
         let (spool, recent) = EventSpool::open(SpoolConfig::new(config.data.join("events")))?;
         let shard_count = config.shard_count();
         // Before the recorder starts: of what it finishes itself, it tells.
@@ -263,7 +272,7 @@ impl Node {
             tasks.link(&node);
         }
 
-        Ok(RunningNode { node, endpoint, http, recorder, archive, shard_threads, facts, edge: edge_tasks })
+        Ok(RunningNode { node, endpoint, http, audiosocket, recorder, archive, shard_threads, facts, edge: edge_tasks })
     }
 
     pub fn name(&self) -> &str {
@@ -432,6 +441,8 @@ impl RunningNode {
         let sip = self.endpoint.handle();
         let routes = crate::api::routes(node.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let http = tokio::spawn(axum::serve(self.http.tap_io(send_at_once), routes).into_future());
+        let audiosocket =
+            self.audiosocket.map(|listener| tokio::spawn(websocket::audiosocket::listen(node.clone(), listener)));
         let load = tokio::spawn(node.clone().watch_load(sip.clone()));
         tracing::info!(node = node.name(), sip = %sip.local_addr(), http = %node.config.http, agent = %node.config.agent.display(), "ready");
 
@@ -466,6 +477,9 @@ impl RunningNode {
             }
         }
         load.abort();
+        if let Some(audiosocket) = audiosocket {
+            audiosocket.abort();
+        }
         sip.shutdown().await;
         for shard in &node.shards {
             shard.stop().await;

@@ -26,6 +26,8 @@ pub enum FromCaller {
     Audio(LawFrame),
     /// A key was pressed.
     Key(char),
+    /// All that was sent before this mark was played.
+    Played(u32),
 }
 
 /// To the caller, in order.
@@ -33,6 +35,8 @@ pub enum FromCaller {
 pub enum ToCaller {
     Audio(LawFrame),
     Cue(Cue),
+    /// To come back once what was sent before it is played.
+    Mark(u32),
 }
 
 /// The task's end. Dropping it ends the call.
@@ -105,6 +109,7 @@ impl FrameLink {
             match input {
                 FromCaller::Audio(frame) => call.handle_frame(now, &frame),
                 FromCaller::Key(key) => call.handle_key(now, Digit { char: key, duration_ms: KEY_MS }),
+                FromCaller::Played(mark) => call.handle_played(now, mark),
             }
         }
     }
@@ -122,6 +127,9 @@ impl FrameLink {
         // The frame of a flush is the faded end of what is flushed.
         if let Some(frame) = call.frame_to_send().filter(|_| !flushed) {
             told |= self.to_caller.push(ToCaller::Audio(*frame)).is_ok();
+        }
+        if let Some(mark) = call.mark_to_send() {
+            told |= self.to_caller.push(ToCaller::Mark(mark)).is_ok();
         }
         if told {
             self.waker.0.wake();

@@ -19,8 +19,8 @@ impl Noise {
         Self { state: 0x9E37_79B9_7F4A_7C15 ^ seed.wrapping_mul(0x2545_F491_4F6C_DD1D), low: 0.0 }
     }
 
-    /// -1 to 1, even.
-    pub fn next(&mut self) -> f32 {
+    /// -1 to 1, each as often.
+    pub fn even(&mut self) -> f32 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
@@ -29,7 +29,7 @@ impl Noise {
 
     /// White, of this RMS level, dBov.
     pub fn sample(&mut self, dbov: f32) -> f32 {
-        self.next() * amplitude(dbov) * 3f32.sqrt()
+        self.even() * amplitude(dbov) * 3f32.sqrt()
     }
 
     /// With less of the high tones.
@@ -97,7 +97,7 @@ fn coughs(seed: u64, bursts: usize) -> Vec<i16> {
 
 fn clicks(seed: u64) -> Vec<i16> {
     let mut noise = Noise::new(seed);
-    samples(1200, |n, _| if n % (1600 + seed as usize * 200) < 24 { noise.next() * 20_000.0 } else { 0.0 })
+    samples(1200, |n, _| if n % (1600 + seed as usize * 200) < 24 { noise.even() * 20_000.0 } else { 0.0 })
 }
 
 fn thump(seed: u64) -> Vec<i16> {

@@ -43,6 +43,10 @@ pub struct VirtualCall {
     pub orders_said: u32,
     /// What a call over frames sent, in order, and when.
     pub sent: Vec<(Moment, Sent)>,
+    /// Marks a call over frames sent, and when.
+    pub marks: Vec<(Moment, u32)>,
+    /// How long a client of a call over frames takes to play what it was sent, ms, if it sends marks back.
+    pub plays_after_ms: Option<u64>,
     /// Source and SSRC of the caller's stream.
     pub from: SocketAddr,
     pub ssrc: u32,
@@ -171,6 +175,8 @@ impl VirtualCall {
             hang_up: None,
             orders_said: 0,
             sent: Vec::new(),
+            marks: Vec::new(),
+            plays_after_ms: None,
             from: CALLER.parse().unwrap(),
             ssrc: 0xCAFE,
             sending: true,
@@ -228,6 +234,11 @@ impl VirtualCall {
             self.timestamp = self.timestamp.wrapping_add(160);
             self.now = tick;
         }
+        for (at, mark) in &self.marks {
+            if self.plays_after_ms.is_some_and(|after| self.now.millis_since(*at) == after) {
+                self.call.handle_played(self.now, *mark);
+            }
+        }
         let mut packet = [0; MAX_PACKET_BYTES];
         let mut sent = self.call.tick(self.now, &mut packet);
         while let Some(one) = sent {
@@ -240,6 +251,7 @@ impl VirtualCall {
         if let Some(frame) = self.call.frame_to_send() {
             self.sent.push((self.now, Sent::Frame(Box::new(*frame))));
         }
+        self.marks.extend(self.call.mark_to_send().map(|mark| (self.now, mark)));
         self.drain();
         self.now = self.now + Duration::from_millis(20);
     }

@@ -22,12 +22,18 @@ const BYE_LIMIT: Duration = Duration::from_secs(5);
 pub struct Caller {
     leg: LegHandle,
     heard: UnboundedReceiver<Event>,
-    dialog: Dialog,
-    local: Local,
+    /// `None`: the call is a stream, and over when that is.
+    sip: Option<Sip>,
     setup: Duration,
     /// Set once the dialog is over; nothing is heard after it.
     ended: Option<CallEnded>,
     voice: AgentVoice,
+}
+
+/// The call's signalling.
+pub(super) struct Sip {
+    pub dialog: Dialog,
+    pub local: Local,
 }
 
 /// What is known of the other side's voice.
@@ -61,22 +67,16 @@ pub enum CallEnded {
 // === impl Caller ===
 
 impl Caller {
-    pub(super) fn new(
-        leg: LegHandle,
-        heard: UnboundedReceiver<Event>,
-        dialog: Dialog,
-        local: Local,
-        setup: Duration,
-    ) -> Self {
-        Self { leg, heard, dialog, local, setup, ended: None, voice: AgentVoice::default() }
+    pub(super) fn new(leg: LegHandle, heard: UnboundedReceiver<Event>, sip: Option<Sip>, setup: Duration) -> Self {
+        Self { leg, heard, sip, setup, ended: None, voice: AgentVoice::default() }
     }
 
-    /// Call-ID (RFC 3261 section 20.8), by which the node's events name the call.
+    /// Call-ID (RFC 3261 section 20.8), by which the node's events name the call; empty for a stream.
     pub fn sip_call_id(&self) -> &str {
-        &self.dialog.info.sip_call_id
+        self.sip.as_ref().map_or("", |sip| &sip.dialog.info.sip_call_id)
     }
 
-    /// INVITE sent to 200 received.
+    /// INVITE sent to 200 received, or a stream opened.
     pub fn setup(&self) -> Duration {
         self.setup
     }
@@ -85,9 +85,14 @@ impl Caller {
         self.voice
     }
 
+    /// Begins to say something, after what is being said already; events tell how it goes.
+    pub fn begin_to_say(&self, utterance: &Utterance) {
+        self.leg.say(utterance.clone());
+    }
+
     /// Says something to the end.
     pub async fn say(&mut self, utterance: &Utterance) -> Result<Said, CallEnded> {
-        self.leg.say(utterance.clone());
+        self.begin_to_say(utterance);
         let until = Instant::now() + utterance.duration() + SAY_SLACK;
         let mut first = None;
         while let Some(event) = self.next(until).await? {
@@ -161,15 +166,15 @@ impl Caller {
     /// Ends the call if it is still up, and returns what its media counted (`None`: the thread is gone).
     pub async fn hang_up(self) -> Option<LegReport> {
         let report = self.leg.close().await;
-        if self.ended.is_none() {
+        if let Some(sip) = self.sip.filter(|_| self.ended.is_none()) {
             // The call is over for us, whether the other side agrees or not.
-            let _ = tokio::time::timeout(BYE_LIMIT, self.dialog.bye(None)).await;
+            let _ = tokio::time::timeout(BYE_LIMIT, sip.dialog.bye(None)).await;
         }
         report
     }
 
     /// The next thing that happens on the leg; `None` at `until`.
-    async fn next(&mut self, until: Instant) -> Result<Option<Event>, CallEnded> {
+    pub async fn next(&mut self, until: Instant) -> Result<Option<Event>, CallEnded> {
         loop {
             if let Some(ended) = &self.ended {
                 return Err(ended.clone());
@@ -179,7 +184,7 @@ impl Caller {
                     // What was heard before the BYE comes first.
                     biased;
                     event = self.heard.recv() => Happened::Media(event),
-                    event = self.dialog.next_event() => Happened::Dialog(event),
+                    event = next_of(&mut self.sip) => Happened::Dialog(event),
                 }
             };
             match timeout_at(until, happened).await {
@@ -188,6 +193,7 @@ impl Caller {
                     self.voice.note(event);
                     return Ok(Some(event));
                 }
+                Ok(Happened::Media(None)) if self.sip.is_none() => self.ended = Some(CallEnded::HungUp),
                 Ok(Happened::Media(None)) => return Err(CallEnded::MediaStalled),
                 Ok(Happened::Dialog(event)) => self.on_dialog(event).await,
             }
@@ -195,10 +201,11 @@ impl Caller {
     }
 
     async fn on_dialog(&mut self, event: Option<DialogEvent>) {
+        let Some(sip) = &self.sip else { return };
         match event {
             Some(DialogEvent::Reoffer { offer, reply }) => {
                 let answer = match offer {
-                    Some(offer) => sdp::answer(&offer, &self.local),
+                    Some(offer) => sdp::answer(&offer, &sip.local),
                     // A late offer in a re-INVITE is not something a caller has to take; 488 by dropping.
                     None => return,
                 };
@@ -213,6 +220,14 @@ impl Caller {
             Some(DialogEvent::Ended { .. }) | None => self.ended = Some(CallEnded::HungUp),
             Some(DialogEvent::Confirmed { .. } | DialogEvent::Info { .. } | DialogEvent::Refer { .. }) => {}
         }
+    }
+}
+
+/// What happens in signalling, where there is any.
+async fn next_of(sip: &mut Option<Sip>) -> Option<DialogEvent> {
+    match sip {
+        Some(sip) => sip.dialog.next_event().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A caller: dials or picks up over SIP, sends and hears RTP, and follows a script. Shared by every command.
+//! A caller: over SIP with RTP, or over a WebSocket; says, presses, hears, follows a script. Shared by every command.
 //! It measures what a phone would notice; what the node says about it is `node_events`.
 
 mod call;

@@ -1,4 +1,4 @@
-//! The signalling side shared by all callers: one SIP endpoint, a few media threads, dialling and picking up.
+//! The signalling side shared by all callers: one SIP endpoint, a few media threads, dialling and picking up; or streams.
 //! What happens in a call once it is answered is `call`.
 
 use std::io;
@@ -18,13 +18,14 @@ use sip_bridge::{
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::call::Caller;
-use super::media::{Event, LegHandle, MediaThread, Route};
+use super::call::{Caller, Sip};
+use super::media::{Event, LegHandle, MediaThread, Route, Stream, StreamError};
 
 /// Who is called, and as whom.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// SIP URI, e.g. `sip:agent@127.0.0.1:5060`.
+    /// SIP URI, e.g. `sip:agent@127.0.0.1:5060`; or where Twilio Media Streams are taken, `ws://127.0.0.1:8080/ws/twilio`,
+    /// for which only `from` and `patience` count.
     pub uri: String,
     pub from: String,
     /// Next hop, if it is not the URI's own host.
@@ -64,6 +65,8 @@ pub enum DialError {
     Media(io::Error),
     #[error(transparent)]
     Sip(#[from] SipError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     #[error("the call was answered with {code} {reason}")]
     Refused { code: u16, reason: String },
     #[error("nobody answered within {} ms", .0.as_millis())]
@@ -104,6 +107,11 @@ impl Phone {
     /// Calls, and returns once answered, with media flowing.
     pub async fn dial(&self, target: &Target) -> Result<Caller, DialError> {
         let dialled = Instant::now();
+        if target.uri.starts_with("ws://") {
+            let opened = tokio::time::timeout(target.patience, Stream::open(&target.uri, &target.from)).await;
+            let (leg, heard) = opened.map_err(|_| DialError::NotAnswered(target.patience))??;
+            return Ok(Caller::new(leg, heard, None, dialled.elapsed()));
+        }
         let (leg, heard) = self.open(target.keep_audio)?;
         let security = if target.srtp { sdes() } else { sdp::Security::default() };
         let local = local(&leg, target.codecs.clone(), security);
@@ -140,7 +148,7 @@ impl Phone {
             }
         };
         leg.connect(route(&negotiated), keys(&negotiated));
-        Ok(Caller::new(leg, heard, dialog, local, setup))
+        Ok(Caller::new(leg, heard, Some(Sip { dialog, local }), setup))
     }
 
     fn open(&self, keep_audio: bool) -> Result<(LegHandle, UnboundedReceiver<Event>), DialError> {
@@ -184,7 +192,7 @@ impl Ringing {
         let (negotiated, answer) = sdp::answer(offer, &local).map_err(DialError::Answer)?;
         let dialog = self.incoming.accept(answer).await?;
         self.leg.connect(route(&negotiated), keys(&negotiated));
-        Ok(Caller::new(self.leg, self.heard, dialog, local, self.since.elapsed()))
+        Ok(Caller::new(self.leg, self.heard, Some(Sip { dialog, local }), self.since.elapsed()))
     }
 }
 

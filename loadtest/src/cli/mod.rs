@@ -6,6 +6,7 @@ mod ask;
 mod calls;
 mod compare;
 mod demo;
+mod talk;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -33,6 +34,7 @@ enum Command {
     Calls(calls::Calls),
     Ask(ask::Ask),
     Compare(compare::Compare),
+    Talk(talk::Talk),
     AiStub(ai_stub::AiStub),
 }
 
@@ -50,7 +52,7 @@ pub enum Outcome {
 /// Whom to call, and how.
 #[derive(Debug, Args)]
 struct Dialling {
-    /// SIP URI to call
+    /// SIP URI to call, or ws:// URL to call as Twilio Media Streams would
     #[arg(long, default_value = "sip:agent@127.0.0.1:5060")]
     target: String,
     /// Our own URI
@@ -88,6 +90,7 @@ impl Cli {
             Command::Calls(calls) => calls.run().await,
             Command::Ask(ask) => ask.run().await,
             Command::Compare(compare) => compare.run(),
+            Command::Talk(talk) => talk.run().await,
             Command::AiStub(stub) => stub.run().await,
         }
     }

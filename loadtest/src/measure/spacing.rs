@@ -13,6 +13,8 @@ use super::histogram::Durations;
 /// Spacing a 20 ms stream should have, and how far off a packet may be and still count as even.
 pub const NOMINAL: Duration = Duration::from_millis(20);
 pub const TOLERANCE: Duration = Duration::from_millis(3);
+/// After so long lateness is counted from a new packet on, so that two clocks that differ do not add up.
+const COUNTED_FROM: Duration = Duration::from_secs(5);
 /// A pause longer than this without a packet is a gap: at least one packet was missed.
 pub const GAP: Duration = Duration::from_millis(40);
 
@@ -27,12 +29,16 @@ pub struct Arrival {
     pub ssrc: u32,
     /// Length of the audio in the packet, in timestamp units.
     pub duration: u32,
+    /// Timestamp units a second.
+    pub clock_hz: u32,
 }
 
 /// Counts one stream as it arrives. Allocates nothing after creation.
 #[derive(Debug, Clone, Default)]
 pub struct SpacingMeter {
     last: Option<Arrival>,
+    /// The packet lateness is counted from.
+    base: Option<Arrival>,
     counts: SpacingCounts,
 }
 
@@ -44,6 +50,9 @@ pub struct SpacingCounts {
     pub spacing: Durations,
     /// How many of `spacing` are within [`NOMINAL`] ± [`TOLERANCE`].
     pub even: u64,
+    /// How much later each packet came than by the timestamps and the arrival of the first one of its stretch of speech (of
+    /// its last 5 s); zero for those that came before their time.
+    pub lateness: Durations,
     /// Pauses longer than [`GAP`].
     pub gaps: u64,
     pub longest_pause: Duration,
@@ -63,9 +72,11 @@ impl SpacingMeter {
     pub fn on_packet(&mut self, arrival: Arrival) {
         let counts = &mut self.counts;
         counts.packets += 1;
+        let base = *self.base.get_or_insert(arrival);
         let Some(last) = self.last.replace(arrival) else { return };
         if last.ssrc != arrival.ssrc {
             counts.ssrc_changes += 1;
+            self.base = Some(arrival);
             counts.note_pause(arrival.at.since(last.at));
             return;
         }
@@ -85,9 +96,18 @@ impl SpacingMeter {
         if advance != expected {
             if arrival.marker && advance > expected && advance < 0x8000_0000 {
                 // Silence suppression (RFC 3551 section 4.1): the sender meant this pause.
+                self.base = Some(arrival);
                 return;
             }
             counts.timestamp_jumps += 1;
+            self.base = Some(arrival);
+        } else {
+            let media = u64::from(arrival.timestamp.wrapping_sub(base.timestamp)) * 1_000_000;
+            let due = base.at.0 + media / u64::from(arrival.clock_hz.max(1));
+            counts.lateness.record(Duration::from_micros(arrival.at.0.saturating_sub(due)));
+            if arrival.at.since(base.at) >= COUNTED_FROM {
+                self.base = Some(arrival);
+            }
         }
         counts.note_pause(arrival.at.since(last.at));
     }
@@ -124,6 +144,7 @@ impl SpacingCounts {
         self.packets += other.packets;
         self.spacing.merge(&other.spacing);
         self.even += other.even;
+        self.lateness.merge(&other.lateness);
         self.gaps += other.gaps;
         self.longest_pause = self.longest_pause.max(other.longest_pause);
         self.lost += other.lost;

@@ -28,6 +28,8 @@ pub struct MediaReport {
     pub spacing: Percentiles,
     /// Share of the spacings within 20 ± 3 ms, 0 to 1.
     pub within_3_ms: f64,
+    /// How much later packets came than by the first one of their stretch.
+    pub lateness: Percentiles,
     pub sent: u64,
     /// Packets we should have sent.
     pub sent_nominal: u64,
@@ -56,6 +58,7 @@ impl MediaReport {
             ssrc_changes: received.ssrc_changes,
             spacing: received.spacing.percentiles(),
             within_3_ms: received.even_share(),
+            lateness: received.lateness.percentiles(),
             sent: sending.sent,
             sent_nominal: sending.nominal,
             sent_share: sending.sent_share(),
@@ -98,6 +101,10 @@ impl MediaReport {
         table
             .row("packet spacing", format!("p50 {p50_ms:.1}  p99 {p99_ms:.1}  max {max_ms:.1} ms"))
             .row("within 20 ± 3 ms", format!("{:.3} %", self.within_3_ms * 100.0))
+            .row(
+                "late by their stretch",
+                format!("p50 {:.1}  p99 {:.1} ms", self.lateness.p50_ms, self.lateness.p99_ms),
+            )
             .row(
                 "gaps, lost, jumps",
                 format!(

@@ -1,12 +1,14 @@
 //! What a run found, for people (tables) and for scripts (JSON).
 //! Nothing is measured here; numbers come from `measure`, `caller` and `script::judge`.
 
+mod feel;
 mod fleet;
 mod live;
 mod media;
 mod table;
 mod talk;
 
+pub use feel::{FeelReport, page};
 pub use fleet::{CallResult, FleetReport};
 pub use live::Live;
 pub use media::MediaReport;

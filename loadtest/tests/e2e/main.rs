@@ -20,6 +20,7 @@ mod moved;
 mod phone;
 mod recovery;
 mod referred;
+mod talk;
 mod traffic;
 mod transferred;
 mod understood;

@@ -1,4 +1,4 @@
-//! A client of a node's `/ws/tandem` or the edge's `/ws/call-session`: talks in real time, keeps every message with the
+//! A client of a node's `/ws/tandem`, another dialect in JSON, or the edge's `/ws/call-session`: talks in real time, keeps every message with the
 //! time it came. It knows JSON text and base64 of µ-law, and nothing of what should come of them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -111,7 +111,7 @@ impl Client {
 
     /// The next message of this type; those before it are in the log.
     pub async fn until(&mut self, kind: &str) -> Result<Value> {
-        self.until_one(kind, |message| message["type"] == kind).await
+        self.until_one(kind, |message| kind_of(message) == Some(kind)).await
     }
 
     pub async fn until_one(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
@@ -147,16 +147,17 @@ impl Client {
 
     /// Types of the messages so far, audio once for a run of it.
     pub fn kinds(&self) -> Vec<&str> {
-        let mut kinds: Vec<&str> = self.log.iter().filter_map(|(_, message)| message["type"].as_str()).collect();
-        kinds.dedup_by(|a, b| a == b && *a == "audio");
+        let mut kinds: Vec<&str> = self.log.iter().filter_map(|(_, message)| kind_of(message)).collect();
+        kinds.dedup_by(|a, b| a == b && matches!(*a, "audio" | "media"));
         kinds
     }
 
     /// The audio messages from the `from`th message on.
     pub fn audio(&self, from: usize) -> Vec<(Instant, Vec<u8>)> {
-        let audio = self.log.iter().skip(from).filter(|(_, message)| message["type"] == "audio");
-        let decoded = audio.map(|(at, message)| (*at, STANDARD.decode(message["data"].as_str().unwrap()).unwrap()));
-        decoded.collect()
+        let text =
+            |message: &Value| message["data"].as_str().or(message["media"]["payload"].as_str()).map(str::to_owned);
+        let audio = self.log.iter().skip(from).filter_map(|(at, message)| Some((*at, text(message)?)));
+        audio.map(|(at, text)| (at, STANDARD.decode(text).unwrap())).collect()
     }
 }
 
@@ -164,6 +165,11 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// What kind of message it is, in our protocol or Twilio's.
+fn kind_of(message: &Value) -> Option<&str> {
+    message["type"].as_str().or(message["event"].as_str())
 }
 
 /// An `audio` message.

@@ -1,12 +1,14 @@
-//! Calls over a node's `/ws/tandem`: heard, answered, cut in, ended from either side, and never left over.
+//! Calls over a node's WebSockets: heard, answered, cut in, ended from either side, and never left over.
 //! The node is a process, its speech a stub; the conversation itself is tested in virtual time.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admission;
+mod audiosocket;
 mod conversation;
 mod edge;
 mod endings;
 mod limits;
+mod twilio;
 
 use std::fs;
 use std::path::Path;

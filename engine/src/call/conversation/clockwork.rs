@@ -67,7 +67,7 @@ impl Conversation {
             return;
         }
         if let Some(ending) = self.ending.as_mut() {
-            ending.hang_up_at.get_or_insert(now + LAST_WORD);
+            ending.hang_up_at.get_or_insert(now + LAST_WORD + self.speaker.unplayed());
         }
     }
 

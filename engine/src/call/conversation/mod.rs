@@ -181,6 +181,11 @@ impl Conversation {
         self.voice_waits = waits;
     }
 
+    /// So much of what was said is still on its way to the ear, or waits there.
+    pub fn know_unplayed(&mut self, unplayed: Duration) {
+        self.speaker.know_unplayed(unplayed);
+    }
+
     /// The next 20 ms of a call on hold: nobody hears anything, so nothing is said and no silence counts.
     pub fn tick_on_hold(&mut self, now: Moment, out: &mut Outbox) {
         self.quiet_since = now;

@@ -88,12 +88,12 @@ fn bursts_that_drain_are_no_delay() {
 #[test]
 fn silence_is_sent_while_the_agent_speaks_and_a_little_after() {
     let mut leg = leg();
-    leg.send_frame(false);
+    leg.send_frame(Moment::default(), false);
     assert!(!leg.sends());
-    leg.send_frame(true);
+    leg.send_frame(Moment::default(), true);
     assert!(leg.sends());
     let sent = (0..100).filter(|_| {
-        leg.send_frame(false);
+        leg.send_frame(Moment::default(), false);
         leg.sends()
     });
     assert_eq!(sent.count(), usize::from(HANGOVER) - 1);

@@ -1,4 +1,4 @@
-//! Who may open a WebSocket: whoever signs as the edge does, else who is on this machine, else everybody if told so.
+//! Who may open a WebSocket: whoever signs as the edge or Twilio does, else who is on this machine, else everybody if told so.
 //! Whether there is room for a call, and whether the call may start, is asked after this.
 
 use std::collections::HashMap;
@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use edge_protocol::signature::{AHEAD_MS, SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_MS, verify};
+
+use super::twilio::signature::{SIGNATURE_HEADER as TWILIO_HEADER, Verifier};
 
 /// How a client came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Gate<'a> {
     /// Without an edge, clients from elsewhere are welcome.
     pub open: bool,
     pub seen: &'a SeenSignatures,
+    /// Where Twilio's signature is wanted of whoever is not on this machine.
+    pub twilio: Option<Verifier<'a>>,
 }
 
 /// Signatures that were used and would still be young enough to be used again.
@@ -53,6 +57,11 @@ impl Gate<'_> {
         let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let (timestamp, signature) = (value(TIMESTAMP_HEADER), value(SIGNATURE_HEADER));
         if timestamp.is_none() && signature.is_none() {
+            if let Some((twilio, signature)) = self.twilio.as_ref().zip(value(TWILIO_HEADER)) {
+                let verified = twilio.verifies(signature, signed_part, headers);
+                let unverified = || unauthorised("X-Twilio-Signature does not fit twilio.auth_token and the URL");
+                return verified.then_some(Entry::Unsigned).ok_or_else(unverified);
+            }
             return self.admit_unsigned(peer, headers);
         }
         let Some(secret) = self.secret else {
@@ -69,8 +78,11 @@ impl Gate<'_> {
     fn admit_unsigned(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<Entry, Refusal> {
         let forwarded = headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for");
         let local = peer.ip().to_canonical().is_loopback() && !forwarded && !is_foreign_page(headers);
-        if local || (self.open && self.secret.is_none()) {
+        if local || (self.open && self.secret.is_none() && self.twilio.is_none()) {
             return Ok(Entry::Unsigned);
+        }
+        if self.twilio.is_some() {
+            return Err(unauthorised("the request is not signed by Twilio"));
         }
         if self.secret.is_some() {
             return Err(unauthorised("the request is not signed"));

@@ -2,10 +2,20 @@
 //! Who may open one is `gate`'s, what a session is `session`'s, how a dialect spells it its own file's.
 
 mod allowance;
+mod asterisk;
+mod audio_format;
+pub mod audiosocket;
 pub(crate) mod dialect;
 mod gate;
+#[cfg(test)]
+mod golden;
+mod jambonz;
+mod payload;
 mod session;
-pub(crate) mod tandem;
+mod tandem;
+mod telnyx;
+mod twilio;
+mod vonage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, OriginalUri, State};
+use axum::extract::{ConnectInfo, OriginalUri, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -23,10 +33,16 @@ pub use gate::SeenSignatures;
 
 use super::admission::RETRY_AFTER;
 use super::{Node, Status};
+use asterisk::Asterisk;
 use dialect::Dialect;
 use gate::{Gate, Refusal};
+use jambonz::Jambonz;
 use session::Session;
 use tandem::Tandem;
+use telnyx::Telnyx;
+use twilio::Twilio;
+use twilio::signature::Verifier;
+use vonage::Vonage;
 
 use crate::wall_clock::unix_ms;
 
@@ -36,12 +52,20 @@ const MAX_MESSAGE_BYTES: usize = 64 << 10;
 /// What may wait to be written to a client before it counts as gone: some 20 s of audio.
 const MAX_UNSENT_BYTES: usize = 256 << 10;
 
+const TWILIO: &str = "/ws/twilio";
+
 /// All dialects' routes.
 pub fn routes() -> Router<Arc<Node>> {
-    Router::new().route("/ws/tandem", get(tandem))
+    Router::new()
+        .route("/ws/tandem", get(open::<Tandem>))
+        .route(TWILIO, get(open::<Twilio>))
+        .route("/ws/telnyx", get(open::<Telnyx>))
+        .route("/ws/vonage", get(open::<Vonage>))
+        .route("/ws/jambonz", get(open::<Jambonz>))
+        .route("/ws/asterisk", get(open::<Asterisk>))
 }
 
-async fn tandem(
+async fn open<D: Dialect>(
     State(node): State<Arc<Node>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     OriginalUri(uri): OriginalUri,
@@ -50,7 +74,8 @@ async fn tandem(
 ) -> Response {
     let signed_part = uri.path_and_query().map_or_else(|| uri.path(), |p| p.as_str());
     let secret = node.config.edge.is_set().then(|| node.config.edge.secret.0.as_bytes());
-    let gate = Gate { secret, open: node.config.websocket_open, seen: &node.signatures };
+    let twilio = (uri.path() == TWILIO).then(|| Verifier::new(&node.config.twilio)).flatten();
+    let gate = Gate { secret, open: node.config.websocket_open, seen: &node.signatures, twilio };
     let signed = match gate.admit(peer, signed_part, &headers, unix_ms()) {
         Ok(entry) => entry == gate::Entry::Signed,
         Err(refusal) => {
@@ -60,7 +85,7 @@ async fn tandem(
         }
     };
     let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
+        Ok(upgrade) => upgrade.protocols(D::SUBPROTOCOLS.iter().copied()),
         Err(rejection) => {
             return refused(
                 &Refusal { status: rejection.status(), code: "not_a_websocket", reason: rejection.body_text() },
@@ -68,16 +93,18 @@ async fn tandem(
             );
         }
     };
-    open(node, upgrade, peer, signed, Tandem)
+    // What is no query has nothing to tell.
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&uri).map(|query| query.0).unwrap_or_default();
+    take::<D>(node, upgrade, peer, signed, query)
 }
 
 /// Upgrades if there is room for a call.
-fn open<D: Dialect>(
+fn take<D: Dialect>(
     node: Arc<Node>,
     upgrade: WebSocketUpgrade,
     peer: SocketAddr,
     signed: bool,
-    dialect: D,
+    query: Vec<(String, String)>,
 ) -> Response {
     let refuse = |code, label, reason: &str| {
         node.refused(label);
@@ -98,7 +125,24 @@ fn open<D: Dialect>(
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .max_write_buffer_size(MAX_UNSENT_BYTES)
-        .on_upgrade(move |socket| Session::new(node, socket, dialect, peer, signed).run(place))
+        .on_upgrade(move |socket| {
+            let mut session = Session::new(node, socket, D::new(&query), peer);
+            (session.signed, session.query) = (signed, query);
+            session.run(place)
+        })
+}
+
+/// Has every dialect read this as a client's first text message.
+#[cfg(fuzzing)]
+pub(crate) fn read_by_all(text: &str) {
+    fn read<D: Dialect>(text: &str) {
+        let mut dialect = D::new(&[]);
+        let _ = dialect.read(&text.into());
+        let _ = dialect.read(&text.as_bytes().to_vec().into());
+        let _ = dialect.write(dialect::ToClient::Audio(&[0; 160]));
+    }
+    let all = [read::<Tandem>, read::<Twilio>, read::<Telnyx>, read::<Vonage>, read::<Jambonz>, read::<Asterisk>];
+    all.into_iter().chain([read::<audiosocket::AudioSocket> as fn(&str)]).for_each(|read| read(text));
 }
 
 fn refused(refusal: &Refusal, retry_after: Option<Duration>) -> Response {

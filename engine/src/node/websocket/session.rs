@@ -3,12 +3,14 @@
 
 mod call;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::{CloseFrame, Message, close_code};
 use edge_protocol::EndCause;
+use futures::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::allowance::Allowance;
@@ -25,14 +27,23 @@ const READ_WITHIN: Duration = Duration::from_secs(5);
 /// Messages in a row that make no sense, after which nobody is listened to.
 const MOST_UNUSABLE: u32 = 3;
 
+/// What carries messages: a WebSocket, or what is made to look like one.
+pub trait Socket:
+    Stream<Item = Result<Message, Self::Broken>> + Sink<Message, Error = Self::Broken> + Unpin + Send
+{
+    type Broken: Display + Send;
+}
+
 /// A client's session.
-pub struct Session<D> {
+pub struct Session<S, D> {
     node: Arc<Node>,
-    socket: WebSocket,
+    socket: S,
     dialect: D,
     peer: SocketAddr,
     /// The client may say what admission decided.
-    signed: bool,
+    pub signed: bool,
+    /// Parameters of the URL.
+    pub query: Vec<(String, String)>,
     allowance: Allowance,
     /// Unusable messages in a row.
     unusable: u32,
@@ -45,7 +56,7 @@ enum Heard {
     Nothing,
     Unusable(Unusable),
     /// The client closed the socket, or the network did; or it broke the WebSocket's own rules.
-    Gone(Option<axum::Error>),
+    Gone(Option<String>),
 }
 
 /// Why a client cannot be told anything any more.
@@ -53,10 +64,17 @@ struct Unreachable;
 
 // === impl Session ===
 
-impl<D: Dialect> Session<D> {
-    pub fn new(node: Arc<Node>, socket: WebSocket, dialect: D, peer: SocketAddr, signed: bool) -> Self {
+impl<S, E: Display + Send> Socket for S
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin + Send,
+{
+    type Broken = E;
+}
+
+impl<S: Socket, D: Dialect> Session<S, D> {
+    pub fn new(node: Arc<Node>, socket: S, dialect: D, peer: SocketAddr) -> Self {
         let allowance = Allowance::new(Instant::now());
-        Self { node, socket, dialect, peer, signed, allowance, unusable: 0 }
+        Self { node, socket, dialect, peer, signed: false, query: Vec::new(), allowance, unusable: 0 }
     }
 
     /// Stays with the client until its call is over; the place under the cap is held so long.
@@ -80,7 +98,10 @@ impl<D: Dialect> Session<D> {
                 return None;
             };
             let goes_on = match heard {
-                Heard::Said(FromClient::Start(start)) => return Some(*start),
+                Heard::Said(FromClient::Start(mut start)) => {
+                    start.add(&self.query);
+                    return Some(*start);
+                }
                 Heard::Said(FromClient::HangUp) => return None,
                 Heard::Said(_) => self.not_usable(&Unusable("the first message must be start".to_owned())).await,
                 Heard::Nothing => true,
@@ -98,10 +119,10 @@ impl<D: Dialect> Session<D> {
         if let Some(next) = self.allowance.next() {
             tokio::time::sleep_until(next).await;
         }
-        let message = match self.socket.recv().await {
+        let message = match self.socket.next().await {
             Some(Ok(Message::Close(_))) | None => return Heard::Gone(None),
             Some(Ok(message)) => message,
-            Some(Err(error)) => return Heard::Gone(Some(error)),
+            Some(Err(error)) => return Heard::Gone(Some(error.to_string())),
         };
         let read = self.dialect.read(&message);
         let samples = if let Ok(Some(FromClient::Audio(audio))) = &read { audio.len() } else { 0 };
@@ -121,10 +142,10 @@ impl<D: Dialect> Session<D> {
     }
 
     /// Tells the client what broke the socket, if it can still be told. False: there is no client any more.
-    async fn gone(&mut self, error: Option<axum::Error>) -> bool {
+    async fn gone(&mut self, error: Option<String>) -> bool {
         if let Some(error) = error {
-            tracing::debug!(peer = %self.peer, %error, "a WebSocket failed");
-            let _ = self.tell(ToClient::Error(&error.to_string())).await;
+            tracing::debug!(peer = %self.peer, error, "a WebSocket failed");
+            let _ = self.tell(ToClient::Error(&error)).await;
         }
         false
     }

@@ -1,8 +1,8 @@
 //! What comes back on a leg: counted by header, listened to by energy, kept by timestamp.
-//! No sockets; packets come with their kernel time.
+//! No sockets; what comes, comes with its time.
 
-use engine::audio::FRAME_SAMPLES;
 use engine::audio::codec::{Codec, Decoder};
+use engine::audio::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 use engine::clock::Moment;
 use engine::rtp::{RtpPacket, is_rtcp};
 
@@ -82,22 +82,38 @@ impl Ear {
             timestamp: packet.timestamp,
             ssrc: packet.ssrc,
             duration: length as u32 * ticks,
+            clock_hz: ticks * SAMPLE_RATE_HZ,
         });
-        if self.first_packet.is_none() {
-            self.first_packet = Some(at);
-            tell(Event::FirstPacket { at });
-        }
+        self.came(at, &mut tell);
         for (n, samples) in samples.chunks(FRAME_SAMPLES).enumerate() {
-            self.voiced_frames += u64::from(level::is_voiced(samples));
-            match self.finder.push(at, samples) {
-                Some(Change::Started { at }) => tell(Event::VoiceStarted { at }),
-                Some(Change::Ended { last }) => tell(Event::VoiceEnded { last }),
-                None => {}
-            }
+            self.listen(at, samples, &mut tell);
             if let Some(audio) = &mut self.audio {
                 let timestamp = packet.timestamp.wrapping_add((n * FRAME_SAMPLES) as u32 * ticks);
                 audio.place(packet.ssrc, timestamp, ticks, samples);
             }
+        }
+    }
+
+    /// Audio came that is no RTP packet; it is listened to when it is played.
+    pub fn count(&mut self, arrival: Arrival, mut tell: impl FnMut(Event)) {
+        self.meter.on_packet(arrival);
+        self.came(arrival.at, &mut tell);
+    }
+
+    /// 20 ms are played at `at`.
+    pub fn listen(&mut self, at: Moment, samples: &[i16], mut tell: impl FnMut(Event)) {
+        self.voiced_frames += u64::from(level::is_voiced(samples));
+        match self.finder.push(at, samples) {
+            Some(Change::Started { at }) => tell(Event::VoiceStarted { at }),
+            Some(Change::Ended { last }) => tell(Event::VoiceEnded { last }),
+            None => {}
+        }
+    }
+
+    fn came(&mut self, at: Moment, tell: &mut impl FnMut(Event)) {
+        if self.first_packet.is_none() {
+            self.first_packet = Some(at);
+            tell(Event::FirstPacket { at });
         }
     }
 

@@ -20,7 +20,7 @@ use crate::voice::Utterance;
 
 /// A packet later than this is not sent at all: a real phone's would be useless too, and a burst
 /// of old packets would test the jitter buffer instead of the call.
-const TOO_LATE: Duration = Duration::from_millis(100);
+pub(super) const TOO_LATE: Duration = Duration::from_millis(100);
 
 pub struct Leg {
     id: u64,

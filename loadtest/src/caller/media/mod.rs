@@ -1,10 +1,12 @@
-//! The caller's media: one thread that sends and receives 20 ms of RTP for every call it holds.
+//! The caller's media: one thread that sends and receives 20 ms of RTP for every call it holds, or a stream's task.
 //! Signalling and what to say when are not here; the thread is told by commands and tells by events.
 
 mod ear;
 mod leg;
 mod mouth;
+mod playout;
 mod socket;
+mod stream;
 mod ticker;
 mod time;
 
@@ -21,6 +23,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 pub use leg::{LegReport, SendCounts};
+pub use stream::{Stream, StreamError};
 
 use crate::voice::Utterance;
 use leg::Leg;
@@ -63,9 +66,8 @@ pub struct MediaThread {
 
 /// One call's media. Dropping it closes the leg.
 pub struct LegHandle {
-    id: u64,
     local: SocketAddr,
-    commands: mpsc::Sender<Command>,
+    orders: Box<dyn Fn(LegOrder) + Send + Sync>,
 }
 
 // === impl MediaThread ===
@@ -86,7 +88,10 @@ impl MediaThread {
         let (events, heard) = unbounded_channel();
         let leg = Box::new(Leg::new(id, socket, events, keep_audio));
         self.commands.send(Command::Open(leg)).map_err(|_| io::Error::other("the media thread has ended"))?;
-        Ok((LegHandle { id, local, commands: self.commands.clone() }, heard))
+        let commands = self.commands.clone();
+        // A thread that has ended takes no orders; the missing events tell.
+        let orders = Box::new(move |order| drop(commands.send(Command::Leg(id, order))));
+        Ok((LegHandle { local, orders }, heard))
     }
 }
 
@@ -126,8 +131,7 @@ impl LegHandle {
     }
 
     fn order(&self, order: LegOrder) {
-        // A thread that has ended takes no orders; the missing events tell.
-        let _ = self.commands.send(Command::Leg(self.id, order));
+        (self.orders)(order);
     }
 }
 

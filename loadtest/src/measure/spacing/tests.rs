@@ -4,7 +4,15 @@
 use super::*;
 
 fn packet(at_ms: u64, sequence: u16, timestamp: u32) -> Arrival {
-    Arrival { at: Moment::from_millis(at_ms), marker: false, sequence, timestamp, ssrc: 7, duration: 160 }
+    Arrival {
+        at: Moment::from_millis(at_ms),
+        marker: false,
+        sequence,
+        timestamp,
+        ssrc: 7,
+        duration: 160,
+        clock_hz: 8000,
+    }
 }
 
 fn counts(packets: &[Arrival]) -> SpacingCounts {
@@ -80,4 +88,18 @@ fn merged_counts_are_sums_and_the_longest_pause() {
     sum.merge(&counts(&[packet(0, 1, 0), packet(50, 3, 320)]));
     assert_eq!((sum.packets, sum.lost, sum.gaps, sum.spacing.count()), (4, 1, 1, 2));
     assert_eq!(sum.longest_pause, Duration::from_millis(50));
+}
+
+#[test]
+fn a_packet_is_late_by_the_time_of_the_first_of_its_stretch() {
+    let counts = counts(&[packet(0, 1, 0), packet(22, 2, 160), packet(39, 3, 320), packet(67, 4, 480)]);
+    let lateness = counts.lateness.percentiles();
+    assert_eq!((lateness.count, lateness.min_ms), (3, 0.0));
+    assert!((lateness.max_ms - 7.0).abs() < 0.1, "{lateness:?}");
+    // After a pause that was announced it counts anew.
+    let later = Arrival { marker: true, ..packet(1007, 5, 8480) };
+    let counts = self::counts(&[packet(0, 1, 0), later, packet(1028, 6, 8640)]);
+    let lateness = counts.lateness.percentiles();
+    assert_eq!(lateness.count, 1);
+    assert!((lateness.max_ms - 1.0).abs() < 0.1, "{lateness:?}");
 }

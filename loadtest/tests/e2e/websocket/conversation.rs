@@ -14,7 +14,7 @@ use crate::socket::{Client, SPEECH};
 const SOON: Duration = Duration::from_secs(15);
 
 /// Frames in which somebody is heard.
-fn voiced(audio: &[(tokio::time::Instant, Vec<u8>)]) -> usize {
+pub fn voiced(audio: &[(tokio::time::Instant, Vec<u8>)]) -> usize {
     let is_voiced = |frame: &[u8]| level::is_voiced(&frame.iter().map(|&b| Law::Mu.decode(b)).collect::<Vec<_>>());
     audio.iter().filter(|(_, frame)| is_voiced(frame)).count()
 }

@@ -1,7 +1,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use edge_protocol::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_MS, sign};
 
-use super::{Entry, Gate, SeenSignatures};
+use super::{Entry, Gate, SeenSignatures, TWILIO_HEADER, Verifier};
 
 const NOW: u64 = 1_700_000_000_000;
 const PATH: &str = "/ws/tandem?x=1";
@@ -22,15 +22,17 @@ struct Door {
     secret: Option<&'static [u8]>,
     open: bool,
     seen: SeenSignatures,
+    twilio: bool,
 }
 
 impl Door {
     fn new(secret: Option<&'static [u8]>, open: bool) -> Self {
-        Self { secret, open, seen: SeenSignatures::default() }
+        Self { secret, open, seen: SeenSignatures::default(), twilio: false }
     }
 
     fn admit(&self, peer: &str, headers: &HeaderMap) -> Result<Entry, StatusCode> {
-        let gate = Gate { secret: self.secret, open: self.open, seen: &self.seen };
+        let twilio = self.twilio.then_some(Verifier { auth_token: b"12345", url: "wss://voice.example.com/ws/twilio" });
+        let gate = Gate { secret: self.secret, open: self.open, seen: &self.seen, twilio };
         gate.admit(peer.parse().unwrap(), PATH, headers, NOW).map_err(|refusal| refusal.status)
     }
 }
@@ -87,4 +89,20 @@ fn a_proxy_or_a_foreign_page_on_this_machine_is_not_this_machine() {
     for page in ["http://127.0.0.1:8080", "http://localhost:5173", "http://[::1]:8080"] {
         assert_eq!(door.admit(HERE, &headers(&[("origin", page)])), Ok(Entry::Unsigned), "{page}");
     }
+}
+
+#[test]
+fn with_twilios_token_only_twilio_and_this_machine_are_served() {
+    // HMAC-SHA1 of wss://voice.example.com/ws/twilio?x=1 with the token "12345".
+    let signature = "6KAdoCyWAYXl0/EG4xY9QdXS1f0=";
+    for (secret, open) in [(None, false), (None, true), (Some(&b"secret"[..]), false)] {
+        let door = Door { twilio: true, ..Door::new(secret, open) };
+        assert_eq!(door.admit(ELSEWHERE, &headers(&[(TWILIO_HEADER, signature)])), Ok(Entry::Unsigned));
+        assert_eq!(door.admit(ELSEWHERE, &headers(&[(TWILIO_HEADER, "bm9uZQ==")])), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(door.admit(HERE, &headers(&[(TWILIO_HEADER, "bm9uZQ==")])), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(door.admit(ELSEWHERE, &headers(&[])), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(door.admit(HERE, &headers(&[])), Ok(Entry::Unsigned));
+    }
+    let without = Door::new(None, true);
+    assert_eq!(without.admit(ELSEWHERE, &headers(&[(TWILIO_HEADER, "bm9uZQ==")])), Ok(Entry::Unsigned));
 }

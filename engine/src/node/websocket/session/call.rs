@@ -8,11 +8,11 @@ use edge_protocol::{Direction, EndCause};
 use tokio::sync::mpsc::{Receiver, channel};
 use uuid::Uuid;
 
-use super::{Heard, Session, Unreachable};
+use super::{Heard, Session, Socket, Unreachable};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
 use crate::call::{CallCommand, CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
-use crate::control::{Admitted, CallRequest, Decision};
+use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::node::lifetime::{Lifetime, told_to_stop};
 use crate::node::orders::{Order, OrderError, Wanted};
 use crate::node::unstarted::Unstarted;
@@ -25,6 +25,9 @@ use crate::wall_clock::unix_ms;
 /// Longest `from` and `to`, bytes: a SIP URI that is longer is none.
 const MAX_NAME_BYTES: usize = 512;
 
+/// Variables of one call; what is told beyond them is forgotten.
+const MOST_VARIABLES: usize = 64;
+
 /// A call that cannot be: the label it is counted under, the close code, what the client is told.
 struct Refused(&'static str, u16, String);
 
@@ -36,7 +39,7 @@ struct Framer {
 
 // === impl Session ===
 
-impl<D: Dialect> Session<D> {
+impl<S: Socket, D: Dialect> Session<S, D> {
     /// Holds the call the client asked for. The close code to end with.
     pub(super) async fn call(&mut self, mut start: Start) -> u16 {
         let (call_id, admitted) = match self.admitted(&mut start).await {
@@ -75,6 +78,7 @@ impl<D: Dialect> Session<D> {
         if start.from.len() > MAX_NAME_BYTES || start.to.len() > MAX_NAME_BYTES {
             return Err(policy(format!("from and to take {MAX_NAME_BYTES} bytes each")));
         }
+        start.variables.truncate(MOST_VARIABLES);
         let call_id = match &start.call_id {
             None => Uuid::now_v7(),
             Some(id) => Uuid::try_parse(id).map_err(|_| policy(format!("call_id {id:?} is no UUID")))?,
@@ -110,7 +114,7 @@ impl<D: Dialect> Session<D> {
             to: start.to.clone(),
             request_uri: start.to.clone(),
             source: self.peer,
-            headers: Vec::new(),
+            headers: start.variables.clone(),
             identity: None,
         };
         match self.node.control.authorise(request).await {
@@ -143,6 +147,11 @@ impl<D: Dialect> Session<D> {
                     Heard::Said(FromClient::Key(key)) => {
                         self.unusable = 0;
                         port.push(FromCaller::Key(key));
+                        Ok(())
+                    }
+                    Heard::Said(FromClient::Played(mark)) => {
+                        self.unusable = 0;
+                        port.push(FromCaller::Played(mark));
                         Ok(())
                     }
                     Heard::Said(FromClient::Start(_)) => {
@@ -194,6 +203,7 @@ impl<D: Dialect> Session<D> {
         for next in &waiting {
             match next {
                 ToCaller::Audio(frame) => self.tell(ToClient::Audio(frame)).await,
+                ToCaller::Mark(mark) => self.tell(ToClient::Mark(*mark)).await,
                 ToCaller::Cue(Cue::AgentSays(text)) => self.tell(ToClient::AgentText(text)).await,
                 ToCaller::Cue(Cue::CallerSaid(text)) => self.tell(ToClient::CallerText(text)).await,
                 ToCaller::Cue(Cue::Thinking) => self.tell(ToClient::Thinking).await,
@@ -251,6 +261,10 @@ fn forget_flushed(waiting: &mut Vec<ToCaller>) {
 }
 
 fn setup(node: &Node, call_id: String, start: Start, admitted: Admitted) -> CallSetup {
+    let mut variables = Variables::of_call(&start.from, &start.to, &start.variables);
+    for (name, value) in start.variables.iter().rev() {
+        variables.set(name, value);
+    }
     CallSetup {
         call_id,
         started_at_ms: unix_ms(),
@@ -260,12 +274,12 @@ fn setup(node: &Node, call_id: String, start: Start, admitted: Admitted) -> Call
             to: start.to,
             sip_call_id: String::new(),
             node: node.config.node_name.clone(),
-            headers: Vec::new(),
+            headers: start.variables,
             tenant: admitted.tenant,
             identity: None,
         },
         media: MediaSetup::Frames { law: Law::Mu },
-        agent: admitted.agent,
+        agent: variables.fill_in(&admitted.agent),
     }
 }
 

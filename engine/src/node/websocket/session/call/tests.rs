@@ -8,7 +8,7 @@ use crate::shard::ToCaller;
 fn a_client_that_is_behind_is_not_sent_what_it_would_have_to_drop() {
     let [early, late] = [1, 2].map(|n| ToCaller::Audio([n; 160]));
     let [says, flush] = [Cue::AgentSays("One.".to_owned()), Cue::Flush].map(ToCaller::Cue);
-    let mut waiting = vec![says.clone(), early.clone(), early, flush.clone(), late.clone()];
+    let mut waiting = vec![says.clone(), early.clone(), ToCaller::Mark(1), early, flush.clone(), late.clone()];
     forget_flushed(&mut waiting);
     assert_eq!(waiting, [says, flush, late.clone()]);
     let mut waiting = vec![late.clone(), late];

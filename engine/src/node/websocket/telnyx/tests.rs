@@ -1,0 +1,14 @@
+use super::Telnyx;
+use crate::node::websocket::golden::{replay, survives_anything};
+
+const CONVERSATION: &str = include_str!("conversation.json");
+
+#[test]
+fn a_conversation_as_documented() {
+    replay::<Telnyx>(&[], CONVERSATION);
+}
+
+#[test]
+fn no_message_is_too_odd() {
+    survives_anything::<Telnyx>(CONVERSATION);
+}
