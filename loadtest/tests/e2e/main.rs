@@ -20,6 +20,7 @@ mod moved;
 mod phone;
 mod recovery;
 mod referred;
+mod tools;
 mod traffic;
 mod transferred;
 mod understood;
