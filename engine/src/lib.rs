@@ -17,5 +17,6 @@ pub mod recorder;
 pub mod rtp;
 pub mod shard;
 pub mod speech;
+pub mod tools;
 pub mod transport;
 mod wall_clock;

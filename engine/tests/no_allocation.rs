@@ -17,7 +17,8 @@ use engine::rtp::write_header;
 use virtual_call::{CALLER, SPEECH, VirtualCall, agent, obedient, patient_agent, session, spoken};
 
 use edge_protocol::EventKind;
-use engine::call::SpeechCommand;
+use engine::call::{Reach, SpeechCommand, SpeechEvent, Tool, ToolCall, ToolDefinition, ToolService};
+use serde_json::Value;
 
 /// Allocations of `ticks` packets in and packets (and reports) out, with `audio` from the caller, repeated.
 fn allocations(call: &mut VirtualCall, audio: &[u8], ticks: u32) -> u64 {
@@ -56,6 +57,27 @@ fn a_call_in_which_the_agent_speaks_allocates_nothing() {
     call.caller_says(SPEECH);
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
     call.run_for(200);
+    assert_eq!(allocations(&mut call, &[0xFF; 320], 500), 0);
+}
+
+#[test]
+fn a_call_that_waits_for_a_tool_allocates_nothing() {
+    let definition = ToolDefinition { name: "find".to_owned(), description: String::new(), parameters: Value::Null };
+    let service = ToolService::Webhook { url: String::new(), secret: None, reach: Reach::Anywhere };
+    let tool = Tool { definition, filler: "One moment.".to_owned(), timeout: Duration::from_secs(20), service };
+    let agent = AgentSettings { tools: vec![tool.into()], ..patient_agent() };
+    let mut call = VirtualCall::new(agent, |command: &SpeechCommand| match command {
+        SpeechCommand::Respond { utterance, .. } => {
+            let utterance = *utterance;
+            let found = ToolCall { id: "1".to_owned(), name: "find".to_owned(), arguments: "{}".to_owned() };
+            let called = SpeechEvent::ToolsCalled { utterance, calls: vec![found] };
+            vec![(0, called), (0, SpeechEvent::Said { utterance })]
+        }
+        other => obedient("hello", "")(other),
+    });
+    call.ssrc = 0xD00D;
+    call.caller_says(SPEECH);
+    call.run_until("filler", |c| c.voice_bytes() > 0);
     assert_eq!(allocations(&mut call, &[0xFF; 320], 500), 0);
 }
 

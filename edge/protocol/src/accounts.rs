@@ -24,7 +24,9 @@ pub struct AgentSpec {
     pub silence_after_ms: u32,
     /// The call ends when no RTP came for so long, seconds, 2 to 3600.
     pub rtp_timeout_s: u32,
-    /// Tools in OpenAI's function format; kept for the agent, not run by this version of the engine.
+    /// Tools in OpenAI's function format. One with a `url` beside `function` is run: a POST of `{call_id, tool, arguments}`
+    /// there, signed with `secret` if it has one ([`crate::signature`]); `timeout_ms` (100 to 20000, 8000) is the longest
+    /// wait, `filler` what is said meanwhile.
     #[serde(default)]
     pub tools: Vec<serde_json::Value>,
 }

@@ -111,6 +111,25 @@ pub enum EventKind {
     TransferStarted { to: String, mode: TransferMode },
     /// That somebody was not to be had; the agent goes on.
     TransferFailed { to: String, mode: TransferMode, sip: SipStatus },
+    /// The agent called a tool: one every call has, such as `hang_up`, or one of its own.
+    ToolCalled {
+        turn: u32,
+        /// Counts the tools called in this call, from 1.
+        run: u32,
+        tool: String,
+        /// JSON, as the language model wrote it.
+        arguments: String,
+    },
+    /// A tool's result, as the language model is told; it may come after its turn is over.
+    ToolFinished {
+        turn: u32,
+        run: u32,
+        tool: String,
+        /// Text or JSON; where it `failed`, why.
+        result: String,
+        failed: bool,
+        took_ms: u32,
+    },
     /// The agent was told something in the middle of the call.
     InstructionsAdded { text: String },
     /// The recording is complete on the node's disk. `path` is the file then; it may be compressed later to an `.ogg`

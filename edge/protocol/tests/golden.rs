@@ -73,6 +73,8 @@ fn folders() -> Vec<Folder> {
                 "speech_failed",
                 "speech_started",
                 "ssrc_changed",
+                "tool_called",
+                "tool_finished",
                 "transfer_failed",
                 "transfer_started",
                 "turn_completed",

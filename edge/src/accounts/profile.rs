@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::credits::MAX_CALL_S;
 use super::hours::{Hours, Outside};
+use crate::jobs::webhook_url;
 
 /// Longest name, characters.
 pub const MAX_NAME: usize = 80;
@@ -23,6 +24,8 @@ pub const MAX_SILENCE_PROMPTS: usize = 8;
 pub const MAX_TOOLS: usize = 32;
 /// Largest tool, bytes of JSON.
 pub const MAX_TOOL_BYTES: usize = 4_096;
+/// Longest secret of a tool, characters.
+const MAX_TOOL_SECRET: usize = 256;
 /// The call ends when no RTP came for so long, seconds.
 const RTP_TIMEOUT_S: u32 = 15;
 
@@ -43,7 +46,7 @@ pub struct Profile {
     /// Voice of the speech provider; left out: the node's.
     #[serde(default)]
     pub voice: Option<String>,
-    /// In OpenAI's function format.
+    /// In OpenAI's function format; with a `url` beside `function` they are run (`edge_protocol::accounts::AgentSpec`).
     #[serde(default)]
     pub tools: Vec<Value>,
     /// Left out: always open.
@@ -250,7 +253,7 @@ fn range(name: &str, value: u32, least: u32, most: u32) -> Result<(), ProfileErr
     }
 }
 
-/// `{"type":"function","function":{"name":…,"description":…,"parameters":{…}}}`
+/// `{"type":"function","function":{"name":…,"description":…,"parameters":{…}},"url":…}`
 fn check_tool(tool: &Value) -> Result<(), String> {
     let bytes = tool.to_string().len();
     if bytes > MAX_TOOL_BYTES {
@@ -268,8 +271,27 @@ fn check_tool(tool: &Value) -> Result<(), String> {
         return Err(format!("`function.name` `{name}` must be 1 to 64 letters, digits, `_` or `-`"));
     }
     match function.get("parameters") {
-        None | Some(Value::Object(_)) => Ok(()),
+        None | Some(Value::Object(_)) => check_service(tool),
         Some(_) => Err("`function.parameters` must be a JSON schema".to_owned()),
+    }
+}
+
+/// Where a tool is carried out: `url`, and if wanted `secret`, `timeout_ms` and `filler`.
+fn check_service(tool: &Value) -> Result<(), String> {
+    let text = |name: &str, most: usize| match tool.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if text.chars().count() <= most => Ok(Some(text)),
+        Some(_) => Err(format!("`{name}` must be a text of at most {most} characters")),
+    };
+    text("secret", MAX_TOOL_SECRET)?;
+    text("filler", MAX_SPOKEN)?;
+    if let Some(url) = text("url", MAX_TOOL_BYTES)? {
+        webhook_url::check(url, false).map_err(|error| format!("`url`: {error}"))?;
+    }
+    match tool.get("timeout_ms") {
+        None => Ok(()),
+        Some(ms) if ms.as_u64().is_some_and(|ms| (100..=20_000).contains(&ms)) => Ok(()),
+        Some(ms) => Err(format!("`timeout_ms` {ms} must be 100 to 20000")),
     }
 }
 

@@ -122,6 +122,8 @@ impl CallState {
             | EventKind::TransferStarted { .. }
             | EventKind::TransferFailed { .. }
             | EventKind::InstructionsAdded { .. }
+            | EventKind::ToolCalled { .. }
+            | EventKind::ToolFinished { .. }
             | EventKind::RecordingReady { .. } => {}
         }
     }

@@ -10,7 +10,7 @@ mod retry;
 mod settings;
 mod transcription;
 mod webhook;
-mod webhook_url;
+pub mod webhook_url;
 
 pub use consumer::consume;
 

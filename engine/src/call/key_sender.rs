@@ -63,6 +63,18 @@ enum Now {
     Pause(u8),
 }
 
+/// Whether these can be pressed where none wait.
+///
+/// # Errors
+/// [`KeysError`] names what is no key, or that there are too many.
+pub fn check(keys: &str) -> Result<(), KeysError> {
+    match keys.chars().find(|key| !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D' | 'a'..='d' | ',')) {
+        Some(other) => Err(KeysError::NoKey(other)),
+        None if keys.len() > MOST_KEYS => Err(KeysError::TooMany),
+        None => Ok(()),
+    }
+}
+
 // === impl KeySender ===
 
 impl KeySender {
@@ -75,11 +87,7 @@ impl KeySender {
     /// # Errors
     /// [`KeysError`] names what is no key, or that there are too many.
     pub fn press(&mut self, keys: &str) -> Result<(), KeysError> {
-        if let Some(other) =
-            keys.chars().find(|key| !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D' | 'a'..='d' | ','))
-        {
-            return Err(KeysError::NoKey(other));
-        }
+        check(keys)?;
         if self.waiting.len() + keys.len() > MOST_KEYS {
             return Err(KeysError::TooMany);
         }

@@ -48,6 +48,9 @@ pub use outbox::{Cue, Wish};
 pub use settings::{AgentSettings, Interruptible};
 pub use speculation::SpeculationSettings;
 pub use speech_link::{HearingId, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+pub use tools::{
+    BUILT_IN, MAX_TOOL_NAME, McpServer, Reach, Tool, ToolRun, ToolSecret, ToolService, TransferTarget, TransferWish,
+};
 
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::codec::Codec;
@@ -66,6 +69,7 @@ use key_sources::{KeySource, KeySources};
 use leg::{Audio, Leg, LegInput};
 use line::Line;
 use outbox::Outbox;
+use tools::Toolbox;
 
 /// Without packets for so long the other side pauses (DTX), and what is played says nothing of its level.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -165,6 +169,8 @@ impl Call {
             MediaSetup::Rtp { session, seed } => Line::Rtp(Leg::new(session, seed, now)),
             MediaSetup::Frames { law } => Line::Frames(FrameLeg::new(law, now)),
         };
+        // Media that are frames came without a dialog that could be given away.
+        let toolbox = Toolbox::new(&setup.agent, line.rtp().is_some());
         let mut call = Self {
             noise: setup.agent.noise_suppression.then(Box::default),
             diagnosis: Diagnosis::new(now),
@@ -172,7 +178,7 @@ impl Call {
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
             ears: Ears::new(),
-            conversation: Conversation::new(setup.agent.clone(), law, now),
+            conversation: Conversation::new(setup.agent.clone(), toolbox, law, now),
             company: if outbound { Company::Nobody } else { Company::Agent },
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
             agent: setup.agent,
@@ -318,6 +324,10 @@ impl Call {
                 let CallerVoice { voiced, near, pitched } =
                     self.ears.hear(&pcm, said.as_ref(), self.conversation.is_saying());
                 let caller = CallerFrame { audio: &audio, voiced, near, pitched, delay };
+                if let Some(keys) = self.conversation.take_keys_to_press() {
+                    // More keys than may wait are more than anybody presses.
+                    let _ = self.key_sender.press(&keys);
+                }
                 self.conversation.let_voice_wait(self.key_sender.is_busy());
                 self.conversation.know_unplayed(self.line.unplayed(now));
                 self.conversation.tick(now, caller, &mut self.agent_frame, &mut self.out)

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use edge_protocol::{CallEvent, EndCause, EventKind, VERSION};
 
 use super::speech_link::SpeechCommand;
+use super::tools::TransferWish;
 use crate::clock::Moment;
 
 /// One thing to be done outside the call.
@@ -14,6 +15,8 @@ pub enum Wish {
     Speech(SpeechCommand),
     /// What the agent was told to say is said, as far as it will be.
     Said,
+    /// Give the caller to somebody else.
+    Transfer(TransferWish),
     /// End the dialog; the call is over once it is told so by `Call::end`.
     HangUp(EndCause),
 }
@@ -102,6 +105,10 @@ impl Outbox {
 
     pub fn speech(&mut self, command: SpeechCommand) {
         self.wishes.push_back(Wish::Speech(command));
+    }
+
+    pub fn transfer(&mut self, wish: TransferWish) {
+        self.wishes.push_back(Wish::Transfer(wish));
     }
 
     /// Asks for the end of the call; the first cause stands.

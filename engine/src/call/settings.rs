@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::endpointing::Endpointing;
 use super::speculation::SpeculationSettings;
+use super::tools::{McpServer, Tool, TransferTarget};
 
 /// When the caller may cut the agent off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +51,12 @@ pub struct AgentSettings {
     pub rtp_timeout: Duration,
     /// Noise is taken out of the caller's speech before it is listened to; what is recorded keeps it.
     pub noise_suppression: bool,
+    /// Tools of services outside, beside what every call can do.
+    pub tools: Vec<Arc<Tool>>,
+    /// Servers that have more of them.
+    pub mcp: Arc<[Arc<McpServer>]>,
+    /// Whom the agent may put callers through to; nobody: it cannot.
+    pub transfer_to: Vec<TransferTarget>,
     /// The call ends when, on hold, neither RTP nor RTCP came for so long.
     pub hold_timeout: Duration,
 }
@@ -82,6 +89,9 @@ impl Default for AgentSettings {
             paid_for: None,
             rtp_timeout: Duration::from_secs(15),
             noise_suppression: false,
+            tools: Vec::new(),
+            mcp: Arc::default(),
+            transfer_to: Vec::new(),
             hold_timeout: Duration::from_secs(180),
         }
     }

@@ -43,7 +43,6 @@ pub struct Heard {
     /// What of it was played, to the word.
     pub heard_text: String,
     pub heard_ms: u64,
-    pub hang_up: bool,
 }
 
 /// Queue of the utterance being said. One at a time: a new one replaces the old.
@@ -70,6 +69,8 @@ pub struct Speaker {
 struct Utterance {
     id: UtteranceId,
     sentences: Vec<Sentence>,
+    /// Sentences of which all audio is known to be there.
+    whole: usize,
     /// Sentences that began to be played.
     begun: usize,
     played_bytes: usize,
@@ -77,7 +78,6 @@ struct Utterance {
     furthest_bytes: usize,
     /// Nothing more will be queued.
     complete: bool,
-    hang_up: bool,
 }
 
 #[derive(Debug)]
@@ -112,11 +112,11 @@ impl Speaker {
         self.current = Some(Utterance {
             id,
             sentences: Vec::new(),
+            whole: 0,
             begun: 0,
             played_bytes: 0,
             furthest_bytes: 0,
             complete: false,
-            hang_up: false,
         });
     }
 
@@ -140,17 +140,17 @@ impl Speaker {
         true
     }
 
+    /// All of what was begun is queued; more may follow.
+    pub fn sentences_are_whole(&mut self, id: UtteranceId) {
+        if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
+            current.whole = current.sentences.len();
+        }
+    }
+
     /// All of the utterance was queued.
     pub fn complete(&mut self, id: UtteranceId) {
         if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
             current.complete = true;
-        }
-    }
-
-    /// The call is to end after the utterance.
-    pub fn hang_up_after(&mut self, id: UtteranceId) {
-        if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
-            current.hang_up = true;
         }
     }
 
@@ -222,7 +222,8 @@ impl Speaker {
 
     /// Begins what was prepared. What was held in mid-word goes on at the beginning of that word.
     pub fn go_on(&mut self) {
-        if std::mem::replace(&mut self.held, false) && self.is_audible() {
+        // Where nothing was left to be played, no word was cut.
+        if std::mem::replace(&mut self.held, false) && self.is_audible() && self.queued_bytes > 0 {
             self.go_back();
         }
     }
@@ -240,6 +241,11 @@ impl Speaker {
     /// The first sentence of the current utterance, once it is known.
     pub fn first_sentence(&self) -> Option<&str> {
         self.current.as_ref()?.sentences.first().map(|sentence| sentence.text.as_str())
+    }
+
+    /// All sentences of the current utterance so far.
+    pub fn text(&self) -> String {
+        self.current.as_ref().map_or_else(String::new, Utterance::text)
     }
 
     /// The caller has heard some of the current utterance.
@@ -302,10 +308,9 @@ impl Speaker {
         let heard = current.furthest_bytes.saturating_sub(unplayed);
         Some(Heard {
             utterance: current.id,
-            text: joined(current.sentences.iter().map(|s| s.text.as_str())),
+            text: current.text(),
             heard_text: heard_text(&current, heard),
             heard_ms: (heard / BYTES_PER_MS) as u64,
-            hang_up: current.hang_up,
         })
     }
 
@@ -313,6 +318,14 @@ impl Speaker {
         self.queue.clear();
         self.queued_bytes = 0;
         self.starved = false;
+    }
+}
+
+// === impl Utterance ===
+
+impl Utterance {
+    fn text(&self) -> String {
+        joined(self.sentences.iter().map(|s| s.text.as_str()))
     }
 }
 
@@ -324,7 +337,7 @@ fn heard_text(utterance: &Utterance, heard: usize) -> String {
         if left == 0 {
             break;
         }
-        let whole = utterance.complete || at + 1 < utterance.sentences.len();
+        let whole = utterance.complete || at < utterance.whole || at + 1 < utterance.sentences.len();
         if whole && left >= sentence.bytes {
             texts.push(sentence.text.as_str());
             left -= sentence.bytes;

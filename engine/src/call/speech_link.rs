@@ -7,6 +7,7 @@ use bytes::Bytes;
 use edge_protocol::SpeechStage;
 
 use super::chat::{ChatMessage, ToolCall, ToolDefinition};
+use super::tools::{McpServer, Tool, ToolRun};
 use crate::audio::g711::Law;
 
 /// A caller's turn within a call, from 1.
@@ -24,7 +25,7 @@ pub enum SpeechCommand {
     /// Turn the caller's audio into text; answered by `Transcribed` or `Failed`.
     Transcribe { hearing: HearingId, law: Law, audio: Bytes },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `ToolsCalled`,
-    /// `Said`.
+    /// `Said`. The same utterance again goes on with it, after tools or a filler.
     Respond {
         utterance: UtteranceId,
         law: Law,
@@ -34,6 +35,10 @@ pub enum SpeechCommand {
     },
     /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
     Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
+    /// Run a tool for the call of that id; answered by `ToolFinished`, whatever else is asked for or cancelled.
+    RunTool { run: ToolRun, call_id: String, tool: Arc<Tool>, arguments: String },
+    /// Ask these servers for their tools; answered by `ToolsFound` for each that answers.
+    FindTools { servers: Arc<[Arc<McpServer>]> },
     /// A call has begun that will need speech: have connections to the providers ready. Not answered.
     WarmUp,
     /// Stop whatever is under way for this call; nothing more of it is wanted.
@@ -54,6 +59,10 @@ pub enum SpeechEvent {
     /// The language model's answer is complete, and it called these; what it said may still be on its way. Not told if
     /// it called none.
     ToolsCalled { utterance: UtteranceId, calls: Vec<ToolCall> },
+    /// What came of a tool, or why nothing did.
+    ToolFinished { run: ToolRun, outcome: Result<String, String> },
+    /// A server has these tools.
+    ToolsFound { server: Arc<McpServer>, tools: Vec<Arc<Tool>> },
     /// All of it was handed over.
     Said { utterance: UtteranceId },
     /// A stage failed; nothing more comes for the hearing or utterance it belongs to.

@@ -3,6 +3,7 @@
 
 use edge_protocol::TurnLatency;
 
+use super::conversation::Errand;
 use super::listener::CallerTurn;
 use super::speech_link::{HearingId, TurnId, UtteranceId};
 use crate::clock::Moment;
@@ -23,6 +24,8 @@ pub struct Turn {
     pub barged_in: bool,
     /// The caller's line stands in the history.
     pub in_history: bool,
+    /// Tools the answer called.
+    pub errand: Errand,
     pub times: TurnTimes,
 }
 

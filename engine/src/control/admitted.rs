@@ -8,6 +8,7 @@ use std::time::Duration;
 use edge_protocol::admission::Acceptance;
 use thiserror::Error;
 
+use super::agent::of_profile;
 use crate::call::{AgentSettings, Endpointing, Tenant};
 
 /// Ranges an agent's settings are kept in, whoever sets them.
@@ -92,6 +93,9 @@ impl TryFrom<Acceptance> for Admitted {
             goodbye: or(agent.goodbye, own.goodbye),
             fallback: or(agent.fallback, own.fallback),
             transfer_failed: own.transfer_failed,
+            tools: of_profile(agent.tools, &profile_id),
+            mcp: own.mcp,
+            transfer_to: own.transfer_to,
         };
         Ok(Self { agent: Arc::new(settings), tenant: Some(Tenant { account_id, profile_id }), record, route: None })
     }

@@ -1,6 +1,9 @@
 //! An agent as the engine sees it: what it says, how it thinks, when it gives up. Read from a TOML file.
 //! The sections for offline speech in the same file belong to `speech::offline` and are skipped here.
 
+mod tools;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
@@ -12,6 +15,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::admitted::{ENDPOINTING_MS, HOLD_TIMEOUT_S, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
+pub(super) use tools::of_profile;
+
 use crate::call::{AgentSettings, Endpointing, Interruptible, SpeculationSettings};
 
 /// One agent: how it behaves in a call, and what the node needs to know besides.
@@ -74,6 +79,8 @@ struct AgentToml {
     hold_timeout_s: u32,
     #[serde(default)]
     noise_suppression: bool,
+    #[serde(flatten)]
+    tools: tools::ToolsToml,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -183,13 +190,16 @@ impl AgentProfile {
         if !within(&HOLD_TIMEOUT_S, agent.hold_timeout.as_secs().into()) {
             return bad("hold_timeout_s", agent.hold_timeout.as_secs().to_string(), "must be 2 to 86400");
         }
-        Ok(())
+        tools::check(agent).or_else(|(key, value, reason)| bad(key, value, reason))
     }
 
     /// Everything the agent says unasked: worth synthesising before the first call.
     pub fn fixed_texts(&self) -> Vec<String> {
         let agent = &self.settings;
-        [&agent.fallback, &agent.greeting, &agent.goodbye].into_iter().chain(&agent.silence_prompts).cloned().collect()
+        let texts = [&agent.fallback, &agent.greeting, &agent.goodbye, &agent.transfer_failed];
+        let fillers = agent.tools.iter().map(|tool| &tool.filler).chain(agent.mcp.iter().map(|server| &server.filler));
+        let fillers: BTreeSet<&String> = fillers.filter(|filler| !filler.is_empty()).collect();
+        texts.into_iter().chain(&agent.silence_prompts).chain(fillers).cloned().collect()
     }
 }
 
@@ -224,33 +234,32 @@ fn within(range: &RangeInclusive<u32>, value: u128) -> bool {
 impl From<AgentToml> for AgentProfile {
     fn from(file: AgentToml) -> Self {
         let (endpointing, speculation) = (file.endpointing(), file.speculation());
-        Self {
-            settings: Arc::new(AgentSettings {
-                name: file.name,
-                // The node's voice is made of this file's and the configuration's.
-                voice: None,
-                instructions: file.instructions,
-                greeting: file.greeting,
-                silence_prompts: file.silence_prompts,
-                goodbye: file.goodbye,
-                fallback: file.fallback,
-                transfer_failed: file.transfer_failed,
-                max_call: Duration::from_secs(file.max_call_s.into()),
-                paid_for: None,
-                silence_after: Duration::from_millis(file.silence_after_ms.into()),
-                endpointing,
-                speculation,
-                interruptible: match file.interruptible {
-                    InterruptibleToml::Always => Interruptible::Always,
-                    InterruptibleToml::AfterGreeting => Interruptible::AfterGreeting,
-                    InterruptibleToml::Never => Interruptible::Never,
-                },
-                rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
-                hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
-                noise_suppression: file.noise_suppression,
-            }),
-            voice: file.voice,
-            numbers: file.numbers,
-        }
+        let mut settings = AgentSettings {
+            name: file.name,
+            // The node's voice is made of this file's and the configuration's.
+            voice: None,
+            instructions: file.instructions,
+            greeting: file.greeting,
+            silence_prompts: file.silence_prompts,
+            goodbye: file.goodbye,
+            fallback: file.fallback,
+            transfer_failed: file.transfer_failed,
+            max_call: Duration::from_secs(file.max_call_s.into()),
+            paid_for: None,
+            silence_after: Duration::from_millis(file.silence_after_ms.into()),
+            endpointing,
+            speculation,
+            interruptible: match file.interruptible {
+                InterruptibleToml::Always => Interruptible::Always,
+                InterruptibleToml::AfterGreeting => Interruptible::AfterGreeting,
+                InterruptibleToml::Never => Interruptible::Never,
+            },
+            rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
+            hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
+            noise_suppression: file.noise_suppression,
+            ..AgentSettings::default()
+        };
+        file.tools.give_to(&mut settings);
+        Self { settings: Arc::new(settings), voice: file.voice, numbers: file.numbers }
     }
 }

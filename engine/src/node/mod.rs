@@ -64,6 +64,7 @@ use crate::recorder::{Recorder, RecorderConfig, RecorderError, RecorderHandle};
 use crate::rtp::dtls::DtlsError;
 use crate::shard::{ShardConfig, ShardError, ShardHandle};
 use crate::speech::Desk;
+use crate::tools::Tools;
 use admission::{CallCap, Overload};
 use edge_side::{EdgeSide, EdgeTasks};
 use identity::{CallerIdentities, IdentitySetupError};
@@ -170,6 +171,8 @@ pub enum NodeError {
     Http { addr: SocketAddr, source: io::Error },
     #[error("cannot listen for AudioSocket on {addr}: {source}")]
     AudioSocket { addr: SocketAddr, source: io::Error },
+    #[error("cannot set up HTTP for tools: {0}")]
+    Tools(reqwest::Error),
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("cannot wait for signals: {0}")]
@@ -205,6 +208,7 @@ impl Node {
         let (recorder, taps, recordings) =
             Recorder::start(RecorderConfig::new(recordings::dir(&config), usize::from(shard_count)))?;
         let providers = speech::providers(&config, &profile).await?;
+        let tools = Arc::new(Tools::new().map_err(NodeError::Tools)?);
         let (edge, mut edge_tasks) = if config.edge.is_set() {
             let listening = http.local_addr().unwrap_or(config.http);
             let (side, tasks) = EdgeSide::start(&config, listening, &spool, &recent).await?;
@@ -232,7 +236,7 @@ impl Node {
             shards.push(handle);
             shard_threads.push(thread);
         }
-        tokio::spawn(Desk::new(providers, shards.clone()).run(to_speech));
+        tokio::spawn(Desk::new(providers, tools, shards.clone()).run(to_speech));
 
         let node = Arc::new(Self {
             cap: CallCap::new(config.max_calls),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use edge_protocol::EndCause;
+use edge_protocol::{EndCause, EventKind, SipStatus, TransferMode};
 use sip_bridge::{Dialog, DialogEnd, DialogEvent, OfferReply, SipError, sdp};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{oneshot, watch};
@@ -13,10 +13,10 @@ use super::answer::media_session;
 use super::info_key::key_in;
 use super::lifetime::{Lifetime, told_to_stop};
 use super::media_keys::{MediaKeys, role_of};
-use super::orders::{CallState, Order, OrderError, Wanted};
+use super::orders::{CallState, Order, OrderError, TransferOrder, Wanted};
 use super::referral::follow;
 use super::transfer::{Transfer, Transferred};
-use crate::call::{AgentSettings, CallCommand, MediaSession};
+use crate::call::{AgentSettings, CallCommand, MediaSession, TransferWish, WhenLeft};
 use crate::config::Config;
 use crate::shard::{CallKey, CallNotice, ShardHandle};
 
@@ -104,6 +104,10 @@ impl SipCall {
                         self.said.send_modify(|said| *said += 1);
                         continue;
                     }
+                    CallNotice::Transfer(wish) => {
+                        self.put_through(wish, &mut transfer).await;
+                        continue;
+                    }
                     CallNotice::Gone { .. } => continue,
                 },
                 Some(order) = lifetime.orders.recv() => {
@@ -174,6 +178,26 @@ impl SipCall {
         };
         // Whoever ordered it may be gone.
         let _ = order.outcome.send(outcome);
+    }
+
+    /// The agent gives the caller to somebody else; if that cannot be, it says so.
+    async fn put_through(&self, TransferWish { to, reason }: TransferWish, transfer: &mut Option<Transfer>) {
+        let mode = if reason.is_some() { TransferMode::Attended } else { TransferMode::Bridge };
+        match self.node.destination(&to, None, None) {
+            Ok(_) if transfer.as_ref().is_some_and(Transfer::is_under_way) => {}
+            Ok(destination) => {
+                let when_left = WhenLeft::HangUp;
+                let order = TransferOrder { mode, to, destination, announce: None, consult: reason, when_left };
+                *transfer = Some(Transfer::begin(self.transferred(), order));
+            }
+            Err(error) => {
+                tracing::warn!(call_id = self.call_id, to, %error, "the agent cannot put a caller through");
+                let (shard, key) = (&self.media.shard, self.media.key);
+                let sip = SipStatus { code: 404, reason: error.to_string() };
+                shard.tell(key, CallCommand::Note(EventKind::TransferFailed { to, mode, sip })).await;
+                shard.tell(key, CallCommand::Say(self.agent.transfer_failed.clone())).await;
+            }
+        }
     }
 
     /// Offers to hold the call, or to take it up again, and goes on meanwhile.

@@ -26,7 +26,9 @@ pub use stats::{LATENESS_BOUNDS_US, ShardStats};
 use frames::FrameLink;
 
 use crate::audio::dtmf::Digit;
-use crate::call::{CallCommand, CallSetup, KeysError, MediaSession, SpeechCommand, SpeechEvent, WhenLeft};
+use crate::call::{
+    CallCommand, CallSetup, KeysError, MediaSession, SpeechCommand, SpeechEvent, TransferWish, WhenLeft,
+};
 use crate::clock::Clock;
 use crate::recorder::{RecordingId, ShardTap};
 use crate::transport::SocketError;
@@ -45,12 +47,14 @@ pub struct CallKey {
     generation: u32,
 }
 
-/// What a call's signalling is told by its shard. `Said` comes once for each order to say something, the others at most
-/// once, and one task both orders and reads: a channel of [`NOTICES`] never fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a call's signalling is told by its shard. `Said` comes once for each order to say something, `Transfer` once an
+/// answer, the others at most once, and one task both orders and reads: a channel of [`NOTICES`] never fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallNotice {
     /// The call wants its dialog ended.
     HangUp(EndCause),
+    /// The agent wants the caller put through.
+    Transfer(TransferWish),
     /// What the agent was ordered to say is over.
     Said,
     /// The call is gone from the shard. Its next event takes this number.

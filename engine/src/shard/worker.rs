@@ -95,6 +95,9 @@ impl Worker {
                 Wish::Said => {
                     let _ = live.notices.try_send(CallNotice::Said);
                 }
+                Wish::Transfer(wish) => {
+                    let _ = live.notices.try_send(CallNotice::Transfer(wish));
+                }
                 Wish::HangUp(cause) => {
                     // The dialog's task is gone only once the call is ended.
                     let _ = live.notices.try_send(CallNotice::HangUp(cause));
@@ -133,12 +136,16 @@ impl Worker {
 /// Passes a wish on to speech; a crowd there is a failure the call can answer, not a wait.
 fn ask_speech(config: &ShardConfig, live: &mut LiveCall, command: SpeechCommand, now: Moment) {
     let Err(refused) = config.speech.try_send((live.key, command)) else { return };
+    let error = "too many requests to speech are waiting".to_owned();
     let (hearing, utterance, stage) = match refused.into_inner().1 {
         SpeechCommand::Transcribe { hearing, .. } => (Some(hearing), None, SpeechStage::Transcription),
         SpeechCommand::Respond { utterance, .. } => (None, Some(utterance), SpeechStage::Chat),
         SpeechCommand::Say { utterance, .. } => (None, Some(utterance), SpeechStage::Synthesis),
-        SpeechCommand::WarmUp | SpeechCommand::Cancel => return,
+        SpeechCommand::RunTool { run, .. } => {
+            let outcome = Err(error);
+            return live.call.handle_speech(now, SpeechEvent::ToolFinished { run, outcome });
+        }
+        SpeechCommand::WarmUp | SpeechCommand::FindTools { .. } | SpeechCommand::Cancel => return,
     };
-    let error = "too many requests to speech are waiting".to_owned();
     live.call.handle_speech(now, SpeechEvent::Failed { hearing, utterance, stage, error });
 }

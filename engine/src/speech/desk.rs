@@ -14,8 +14,9 @@ use super::prompts::{Prompt, Prompts};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
-use crate::call::{HearingId, SpeechCommand, SpeechEvent, UtteranceId};
+use crate::call::{HearingId, McpServer, SpeechCommand, SpeechEvent, UtteranceId};
 use crate::shard::{CallKey, ShardHandle};
+use crate::tools::Tools;
 
 /// Sentences of an answer that wait for synthesis.
 const SENTENCES_WAITING: usize = 16;
@@ -32,6 +33,7 @@ pub struct Providers {
 /// Takes commands of all shards' calls until the shards are gone.
 pub struct Desk {
     providers: Providers,
+    tools: Arc<Tools>,
     shards: Vec<ShardHandle>,
 }
 
@@ -46,8 +48,8 @@ struct Job {
 
 impl Desk {
     /// `shards` in the order of their numbers.
-    pub fn new(providers: Providers, shards: Vec<ShardHandle>) -> Self {
-        Self { providers, shards }
+    pub fn new(providers: Providers, tools: Arc<Tools>, shards: Vec<ShardHandle>) -> Self {
+        Self { providers, tools, shards }
     }
 
     pub async fn run(self, mut commands: mpsc::Receiver<(CallKey, SpeechCommand)>) {
@@ -58,6 +60,19 @@ impl Desk {
                 command = commands.recv() => match command {
                     Some((key, SpeechCommand::Cancel)) => drop(jobs.abort(&key)),
                     Some((_, SpeechCommand::WarmUp)) => drop(tokio::spawn(self.providers.responder.warm_up())),
+                    // What a tool does is done, whatever becomes of the turn.
+                    Some((key, SpeechCommand::RunTool { run, call_id, tool, arguments })) => {
+                        let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { continue };
+                        tokio::spawn(async move {
+                            let outcome = tools.run(&call_id, &tool, &arguments).await;
+                            shard.speech(key, SpeechEvent::ToolFinished { run, outcome }).await;
+                        });
+                    }
+                    Some((key, SpeechCommand::FindTools { servers })) => {
+                        for server in servers.iter() {
+                            tokio::spawn(find_tools(self.tools.clone(), server.clone(), self.shard(key), key));
+                        }
+                    }
                     Some((key, command)) => self.begin(&mut jobs, key, command),
                     None => return,
                 },
@@ -70,9 +85,21 @@ impl Desk {
         }
     }
 
+    fn shard(&self, key: CallKey) -> Option<ShardHandle> {
+        self.shards.get(usize::from(key.shard)).cloned()
+    }
+
     fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
-        let Some(shard) = self.shards.get(usize::from(key.shard)).cloned() else { return };
+        let Some(shard) = self.shard(key) else { return };
         jobs.spawn(key, Job { providers: self.providers.clone(), shard, key }.serve(command));
+    }
+}
+
+async fn find_tools(tools: Arc<Tools>, server: Arc<McpServer>, shard: Option<ShardHandle>, key: CallKey) {
+    match (tools.find(&server).await, shard) {
+        (Ok(tools), Some(shard)) => shard.speech(key, SpeechEvent::ToolsFound { server, tools }).await,
+        (Ok(_), None) => {}
+        (Err(error), _) => tracing::warn!(server = server.name, url = server.url, error, "an MCP server has no tools"),
     }
 }
 
@@ -92,7 +119,10 @@ impl Job {
                 self.say(utterance, law, voice, text).await;
                 return;
             }
-            SpeechCommand::WarmUp | SpeechCommand::Cancel => return,
+            SpeechCommand::RunTool { .. }
+            | SpeechCommand::FindTools { .. }
+            | SpeechCommand::WarmUp
+            | SpeechCommand::Cancel => return,
         };
         if let Err(error) = outcome {
             let (stage, error) = (error.stage(), error.to_string());

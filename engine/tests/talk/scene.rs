@@ -75,7 +75,7 @@ impl Scene {
                 }
                 SpeechCommand::Respond { utterance, .. } => spoken(*utterance, "The answer.", &reply),
                 SpeechCommand::Say { utterance, text, .. } => spoken(*utterance, text, &reply),
-                SpeechCommand::WarmUp | SpeechCommand::Cancel => Vec::new(),
+                _ => Vec::new(),
             }
         };
         let mut call = VirtualCall::new(settings, stub);

@@ -13,7 +13,7 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
-    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, ToolCall, Wish,
+    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, ToolCall, TransferWish, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
@@ -39,6 +39,8 @@ pub struct VirtualCall {
     pub events: Vec<CallEvent>,
     pub commands: Vec<SpeechCommand>,
     pub hang_up: Option<EndCause>,
+    /// Whom the agent wanted the caller put through to.
+    pub transfers: Vec<TransferWish>,
     /// Orders to say something that are done.
     pub orders_said: u32,
     /// What a call over frames sent, in order, and when.
@@ -118,7 +120,7 @@ pub fn obedient(heard: &'static str, answer: &'static str) -> impl FnMut(&Speech
         }
         SpeechCommand::Respond { utterance, .. } => spoken(200, *utterance, answer, 1000, false),
         SpeechCommand::Say { utterance, text, .. } => spoken(50, *utterance, text, 500, false),
-        SpeechCommand::WarmUp | SpeechCommand::Cancel => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -173,6 +175,7 @@ impl VirtualCall {
             events: Vec::new(),
             commands: Vec::new(),
             hang_up: None,
+            transfers: Vec::new(),
             orders_said: 0,
             sent: Vec::new(),
             marks: Vec::new(),
@@ -325,13 +328,17 @@ impl VirtualCall {
         while let Some(wish) = self.call.pop_wish() {
             match wish {
                 Wish::HangUp(cause) => self.hang_up = Some(cause),
+                Wish::Transfer(wish) => self.transfers.push(wish),
                 Wish::Said => self.orders_said += 1,
                 Wish::Speech(command) => {
                     if command == SpeechCommand::Cancel {
-                        self.due.clear();
+                        // Tools run on.
+                        self.due.retain(|(_, event)| matches!(event, SpeechEvent::ToolFinished { .. }));
                     }
                     for (delay, event) in (self.brain)(&command) {
-                        self.due.push_back((self.now + Duration::from_millis(delay), event));
+                        let at = self.now + Duration::from_millis(delay);
+                        let after = self.due.partition_point(|(due, _)| *due <= at);
+                        self.due.insert(after, (at, event));
                     }
                     self.commands.push(command);
                 }

@@ -20,6 +20,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
+pub use chat::StubCall;
 pub use faults::{Fault, Faults, Stage};
 
 /// A five-minute recording at 48 kHz fits.
@@ -38,6 +39,8 @@ pub struct Stub {
     pub transcript: String,
     /// What every answer says; `None` repeats the last line of the user.
     pub reply: Option<String>,
+    /// The tool that every line of the user's makes the model call, where the request offers it.
+    pub tool: Option<StubCall>,
     pub faults: Option<Faults>,
 }
 

@@ -12,6 +12,7 @@ fn stub(faults: Option<Faults>) -> Stub {
         speech_after: Duration::ZERO,
         transcript: "opening hours".to_owned(),
         reply: None,
+        tool: None,
         faults,
     }
 }
@@ -64,6 +65,29 @@ async fn an_answer_streams_the_users_words_and_ends_with_done() {
         .collect();
     assert!(words.starts_with("You said hello."), "{words}");
     assert!(text.ends_with("data: [DONE]\n\n"));
+}
+
+#[tokio::test]
+async fn a_tool_that_is_offered_is_called_in_pieces_and_its_result_is_told() {
+    let tool = Some(StubCall { name: "lookup".to_owned(), arguments: r#"{"order":42}"#.to_owned() });
+    let base = start(Stub { tool, ..stub(None) }).await;
+    let mut request = question();
+    let plain = post(&base, "/chat/completions", request.clone()).await.text().await.unwrap();
+    assert!(!plain.contains("tool_calls"), "what is not offered is not called: {plain}");
+    request["tools"] = json!([{"type": "function", "function": {"name": "lookup"}}]);
+    let text = post(&base, "/chat/completions", request.clone()).await.text().await.unwrap();
+    let arguments: String = text
+        .split("\n\n")
+        .filter_map(|event| serde_json::from_str::<Value>(event.strip_prefix("data: ")?).ok())
+        .filter_map(|event| {
+            event["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str().map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(arguments, r#"{"order":42}"#);
+    let messages = request["messages"].as_array_mut().unwrap();
+    messages.push(json!({"role": "tool", "tool_call_id": "call_stub", "content": "shipped"}));
+    let text = post(&base, "/chat/completions", request).await.text().await.unwrap();
+    assert!(text.contains("shipped.") && !text.contains("tool_calls"), "{text}");
 }
 
 #[tokio::test]

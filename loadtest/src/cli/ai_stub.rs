@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::{Outcome, stop_on_signal};
-use crate::ai_stub::{self, Fault, Faults, Stage, Stub};
+use crate::ai_stub::{self, Fault, Faults, Stage, Stub, StubCall};
 
 /// Serve the OpenAI HTTP API with known latencies, and with faults on demand
 #[derive(Debug, Args)]
@@ -31,6 +31,12 @@ pub struct AiStub {
     /// What every answer says; the default repeats the caller's words
     #[arg(long)]
     reply: Option<String>,
+    /// The tool that the model calls at every line of the caller's, and then tells the result of
+    #[arg(long)]
+    tool: Option<String>,
+    /// Its arguments, JSON
+    #[arg(long, default_value = "{}", requires = "tool")]
+    tool_arguments: String,
     /// What goes wrong
     #[arg(long, requires = "stage")]
     fault: Option<Fault>,
@@ -59,6 +65,7 @@ impl AiStub {
             speech_after: Duration::from_millis(self.tts_ms),
             transcript: self.transcript,
             reply: self.reply,
+            tool: self.tool.map(|name| StubCall { name, arguments: self.tool_arguments }),
             faults,
         };
         let stop = stop_on_signal();

@@ -64,6 +64,13 @@ impl Live {
             EventKind::TransferFailed { to, sip, .. } => {
                 self.line(at, ALERT, "transfer", &format!("to {to} failed: {} {}", sip.code, sip.reason));
             }
+            EventKind::ToolCalled { tool, arguments, .. } => {
+                self.line(at, NOTE, "tool", &format!("{tool} {arguments}"))
+            }
+            EventKind::ToolFinished { tool, result, failed, took_ms, .. } => {
+                let colour = if *failed { ALERT } else { NOTE };
+                self.line(at, colour, "tool", &format!("{tool}, {took_ms} ms: {result}"));
+            }
             EventKind::InstructionsAdded { text } => self.line(at, NOTE, "told", text),
             EventKind::SpeechStarted { .. } | EventKind::AnswerStarted { .. } => {}
         }

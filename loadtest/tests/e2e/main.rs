@@ -21,6 +21,7 @@ mod phone;
 mod recovery;
 mod referred;
 mod talk;
+mod tools;
 mod traffic;
 mod transferred;
 mod understood;

@@ -31,6 +31,19 @@ describe("a turn", () => {
     expect(done.turns).toEqual([{ turn: 1, caller_text: "when are you open", latency, interrupted: false }]);
   });
 
+  test("that takes a tool shows the call, and warns where it failed", () => {
+    const called: Kind = { type: "tool_called", at_ms: 5300, turn: 1, run: 1, tool: "find_order", arguments: '{"order":42}' };
+    const finished = { type: "tool_finished", at_ms: 5700, turn: 1, run: 1, tool: "find_order", took_ms: 400 } as const;
+    const found = converse(events(...asked, called, { ...finished, result: "shipped", failed: false }));
+    expect(found.lines.slice(1)).toMatchObject([
+      { kind: "note", tone: "plain", text: 'find_order {"order":42}' },
+      { kind: "note", tone: "plain", text: "find_order, 400 ms: shipped" },
+    ]);
+    expect(found.activity).toBe("thinking");
+    const lost = converse(events(...asked, called, { ...finished, result: "The tool failed: no answer", failed: true }));
+    expect(lost.lines.at(-1)).toMatchObject({ kind: "note", tone: "warning" });
+  });
+
   test("that is cut off keeps what was heard apart from what was not", () => {
     const cut = converse(
       events(...answering, { type: "barge_in", at_ms: 7000, heard_ms: 1660 }, {

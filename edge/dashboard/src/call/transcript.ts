@@ -133,9 +133,13 @@ export function converse(events: readonly CallEvent[]): Conversation {
       case "unbridged":
       case "transfer_started":
       case "transfer_failed":
-      case "instructions_added":
-        lines.push({ key: `${seq}`, at_ms, kind: "note", tone: event.type === "transfer_failed" ? "warning" : "plain", text: note(event) });
+      case "tool_called":
+      case "tool_finished":
+      case "instructions_added": {
+        const failed = event.type === "transfer_failed" || (event.type === "tool_finished" && event.failed);
+        lines.push({ key: `${seq}`, at_ms, kind: "note", tone: failed ? "warning" : "plain", text: note(event) });
         break;
+      }
       case "ssrc_changed":
       case "recording_ready":
         break;
@@ -146,7 +150,18 @@ export function converse(events: readonly CallEvent[]): Conversation {
 
 type NoteEvent = Extract<
   CallEvent,
-  { type: "ringing" | "answered" | "bridged" | "unbridged" | "transfer_started" | "transfer_failed" | "instructions_added" }
+  {
+    type:
+      | "ringing"
+      | "answered"
+      | "bridged"
+      | "unbridged"
+      | "transfer_started"
+      | "transfer_failed"
+      | "tool_called"
+      | "tool_finished"
+      | "instructions_added";
+  }
 >;
 
 function note(event: NoteEvent): string {
@@ -163,6 +178,10 @@ function note(event: NoteEvent): string {
       return `Transfer to ${event.to}`;
     case "transfer_failed":
       return `Transfer to ${event.to} failed: ${event.sip.code} ${event.sip.reason}`;
+    case "tool_called":
+      return `${event.tool} ${event.arguments}`;
+    case "tool_finished":
+      return `${event.tool}, ${event.took_ms} ms: ${event.result}`;
     case "instructions_added":
       return `The agent was told: ${event.text}`;
   }

@@ -137,6 +137,17 @@ export const CallEvent = v.variant("type", [
   v.object({ ...fact, type: v.literal("unbridged"), with: v.string() }),
   v.object({ ...fact, type: v.literal("transfer_started"), to: v.string(), mode: TransferMode }),
   v.object({ ...fact, type: v.literal("transfer_failed"), to: v.string(), mode: TransferMode, sip: SipStatus }),
+  v.object({ ...fact, type: v.literal("tool_called"), turn: whole, run: whole, tool: v.string(), arguments: v.string() }),
+  v.object({
+    ...fact,
+    type: v.literal("tool_finished"),
+    turn: whole,
+    run: whole,
+    tool: v.string(),
+    result: v.string(),
+    failed: v.boolean(),
+    took_ms: whole,
+  }),
   v.object({ ...fact, type: v.literal("instructions_added"), text: v.string() }),
   v.object({ ...fact, type: v.literal("recording_ready"), path: v.string(), duration_ms: whole, bytes: whole }),
   v.object({

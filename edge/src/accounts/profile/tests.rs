@@ -25,6 +25,7 @@ fn the_first_profile_is_a_good_one() {
 #[test]
 fn what_is_wrong_is_named() {
     let function = |name: &str| json!({"type": "function", "function": {"name": name}});
+    let run = |url: &str, timeout_ms: u32| json!({"type": "function", "function": {"name": "f"}, "url": url, "timeout_ms": timeout_ms});
     for (profile, said) in [
         (json!({}), "missing field `name`"),
         (json!({"name": "  "}), "name: must not be empty"),
@@ -41,6 +42,12 @@ fn what_is_wrong_is_named() {
         (json!({"name": "x", "tools": vec![function("f"); 33]}), "tools: 33 of them; at most 32"),
         (json!({"name": "x", "tools": [{}]}), "tools[0]: `type` must be \"function\""),
         (json!({"name": "x", "tools": [function("two words")]}), "tools[0]: `function.name` `two words`"),
+        (
+            json!({"name": "x", "tools": [run("http://shop.example/", 8_000)]}),
+            "tools[0]: `url`: a webhook goes to https",
+        ),
+        (json!({"name": "x", "tools": [run("https://10.0.0.1/", 8_000)]}), "\"10.0.0.1\" is not a public address"),
+        (json!({"name": "x", "tools": [run("https://shop.example/", 50)]}), "`timeout_ms` 50 must be 100 to 20000"),
         (json!({"name": "x", "hours": {"time_zone": "Mars/Base"}}), "hours.time_zone: `Mars/Base`"),
         (json!({"name": "x", "hours": {"time_zone": "UTC", "friday": ["9"]}}), "hours.friday: `9`"),
         (

@@ -7,7 +7,6 @@ use super::{Conversation, FAILURES_TO_GIVE_UP};
 use crate::call::history::UNCLEAR;
 use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::{HearingId, SpeechEvent, UtteranceId};
-use crate::call::tools;
 use crate::call::turn::Turn;
 use crate::clock::Moment;
 
@@ -36,17 +35,10 @@ impl Conversation {
                     turn.times.first_audio.get_or_insert(now);
                 }
             }
-            SpeechEvent::ToolsCalled { utterance, calls } => {
-                if calls.iter().any(|call| call.name == tools::HANG_UP) {
-                    self.speaker.hang_up_after(utterance);
-                }
-            }
-            SpeechEvent::Said { utterance } => {
-                if self.turn_answered_by(utterance).is_some() {
-                    self.failures = 0;
-                }
-                self.speaker.complete(utterance);
-            }
+            SpeechEvent::ToolsCalled { utterance, calls } => self.tools_called(now, utterance, calls, out),
+            SpeechEvent::ToolFinished { run, outcome } => self.tool_finished(now, run, outcome, out),
+            SpeechEvent::ToolsFound { server, tools } => self.toolbox.add(&server.name, tools),
+            SpeechEvent::Said { utterance } => self.handed_over(now, utterance, out),
             // What fails ahead of the turn's end is tried again after it, and told then.
             SpeechEvent::Failed { hearing, utterance, .. } if self.is_attempt(hearing, utterance) => {
                 self.drop_attempt(out);
@@ -71,7 +63,8 @@ impl Conversation {
         out.cue(|| Cue::CallerSaid(line.clone()));
         out.event(now, EventKind::TurnTranscribed { turn: id, text: line.clone() });
         if prepared.is_some() {
-            return self.speaker.go_on();
+            self.speaker.go_on();
+            return self.run_held(now, out);
         }
         let utterance = self.ask_for_answer(&line, out);
         if let Some(turn) = self.turn.as_mut() {
@@ -113,7 +106,7 @@ impl Conversation {
         }
     }
 
-    fn turn_answered_by(&mut self, utterance: UtteranceId) -> Option<&mut Turn> {
+    pub(super) fn turn_answered_by(&mut self, utterance: UtteranceId) -> Option<&mut Turn> {
         let ahead = self.attempt.as_mut().map(|attempt| &mut attempt.turn);
         self.turn.as_mut().into_iter().chain(ahead).find(|t| t.answer == Some(utterance))
     }

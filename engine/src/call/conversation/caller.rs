@@ -3,7 +3,7 @@
 
 use edge_protocol::EventKind;
 
-use super::{CallerFrame, Conversation};
+use super::{CallerFrame, Conversation, Errand};
 use crate::call::listener::{CallerTurn, HeardFrame, Noticed};
 use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::SpeechCommand;
@@ -55,6 +55,7 @@ impl Conversation {
             answer: None,
             barged_in: std::mem::take(&mut self.barged_in),
             in_history: false,
+            errand: Errand::default(),
             times: TurnTimes::new(last, now),
         });
         self.caller_line_known(now, line, out);
@@ -65,8 +66,8 @@ impl Conversation {
         if let Some(keys) = self.keys.take_pressed() {
             self.history.caller_said(&keys);
         }
-        // The caller goes on before an answer was heard: what was said so far is part of the same turn.
-        let unanswered = self.turn.as_ref().is_some_and(|t| t.times.first_packet.is_none());
+        // The caller goes on before an answer was heard or anything done: what was said so far is part of the same turn.
+        let unanswered = self.turn.as_ref().is_some_and(|t| !t.in_history);
         if unanswered && let Some(turn) = self.turn.take() {
             out.speech(SpeechCommand::Cancel);
             self.speaker.stop();

@@ -8,6 +8,7 @@ use edge_protocol::{EndCause, SpeechStage};
 use super::{Conversation, Ending, Interruptible};
 use crate::call::outbox::Outbox;
 use crate::call::speech_link::SpeechCommand;
+use crate::call::turn::Turn;
 use crate::clock::Moment;
 
 /// Time between the last word and the hang-up, so that the last word is not cut off on its way.
@@ -28,6 +29,7 @@ impl Conversation {
             return;
         }
         self.take_keys(now, out);
+        self.wait_for_tools(now, out);
         self.give_up_thinking(now, out);
         self.give_up_speaking(now, out);
         self.prompt_into_silence(now, out);
@@ -97,8 +99,9 @@ impl Conversation {
     }
 
     fn give_up_thinking(&mut self, now: Moment, out: &mut Outbox) {
-        let waiting = self.turn.as_ref().filter(|t| t.times.first_packet.is_none());
-        let Some(turn) = waiting.filter(|t| now.since(t.times.ended) >= LONGEST_THOUGHT) else { return };
+        let waiting = self.turn.as_ref().filter(|t| t.times.first_packet.is_none() && !t.errand.waits());
+        let since = |turn: &Turn| turn.errand.answered().unwrap_or(turn.times.ended);
+        let Some(turn) = waiting.filter(|t| now.since(since(t)) >= LONGEST_THOUGHT) else { return };
         let stage = if turn.answer.is_none() { SpeechStage::Transcription } else { SpeechStage::Chat };
         out.speech(SpeechCommand::Cancel);
         let error = format!("no answer to the turn within {} s", LONGEST_THOUGHT.as_secs());

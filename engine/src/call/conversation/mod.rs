@@ -7,6 +7,7 @@ mod clockwork;
 mod orders;
 mod overlap;
 mod speculation;
+mod tools;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use std::time::Duration;
 use edge_protocol::{EndCause, EventKind};
 
 use super::barge_in::Overlap;
-use super::chat::ToolDefinition;
 use super::history::History;
 use super::keys::Keys;
 use super::listener::{CallerTurn, Listener};
@@ -23,12 +23,14 @@ use super::settings::{AgentSettings, Interruptible};
 use super::speaker::{Heard, Speaker, Spoken};
 use super::speculation::Speculation;
 use super::speech_link::{HearingId, SpeechCommand, TurnId, UtteranceId};
-use super::tools;
+use super::tools::{ToolRun, Toolbox};
 use super::turn::{Turn, TurnTimes};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
 use crate::clock::Moment;
 use speculation::Attempt;
+pub use tools::Errand;
+use tools::Running;
 
 /// Provider failures in a row after which the agent gives up politely.
 const FAILURES_TO_GIVE_UP: u32 = 3;
@@ -40,7 +42,11 @@ pub struct Conversation {
     law: Law,
     history: History,
     /// What the model may call.
-    tools: Arc<[ToolDefinition]>,
+    toolbox: Toolbox,
+    running: Vec<Running>,
+    runs: ToolRun,
+    /// Keys the model wants pressed.
+    keys_to_press: String,
     listener: Listener,
     speaker: Speaker,
     keys: Keys,
@@ -104,11 +110,14 @@ pub struct CallerFrame<'a> {
 // === impl Conversation ===
 
 impl Conversation {
-    pub fn new(settings: Arc<AgentSettings>, law: Law, started: Moment) -> Self {
+    pub fn new(settings: Arc<AgentSettings>, toolbox: Toolbox, law: Law, started: Moment) -> Self {
         Self {
             law,
             history: History::new(&settings.instructions),
-            tools: tools::built_in().into(),
+            toolbox,
+            running: Vec::new(),
+            runs: 0,
+            keys_to_press: String::new(),
             listener: Listener::new(settings.wait_for_unknown_words(), law.silence()),
             speaker: Speaker::new(law),
             keys: Keys::default(),
@@ -139,6 +148,9 @@ impl Conversation {
     /// The call is up: greet the caller.
     pub fn begin(&mut self, out: &mut Outbox) {
         out.speech(SpeechCommand::WarmUp);
+        if !self.settings.mcp.is_empty() {
+            out.speech(SpeechCommand::FindTools { servers: self.settings.mcp.clone() });
+        }
         if !self.settings.greeting.is_empty() {
             self.say(self.settings.greeting.clone(), out);
             self.greeting = true;
@@ -244,6 +256,7 @@ impl Conversation {
             answer: None,
             barged_in: false,
             in_history: false,
+            errand: Errand::default(),
         }
     }
 
@@ -251,7 +264,7 @@ impl Conversation {
     fn ask_for_answer(&mut self, line: &str, out: &mut Outbox) -> UtteranceId {
         let messages = self.history.with_caller_line(line);
         let utterance = self.begin_utterance();
-        let (voice, tools) = (self.settings.voice.clone(), self.tools.clone());
+        let (voice, tools) = (self.settings.voice.clone(), self.toolbox.definitions());
         out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages, tools });
         utterance
     }
@@ -283,8 +296,9 @@ impl Conversation {
         }
         let Some(turn) = self.turn.as_mut().filter(|t| t.answer == Some(self.utterances)) else { return };
         turn.times.first_packet = Some(now);
-        turn.in_history = true;
-        self.history.caller_said(&turn.text);
+        if !std::mem::replace(&mut turn.in_history, true) {
+            self.history.caller_said(&turn.text);
+        }
         out.event(now, EventKind::AnswerStarted { turn: turn.id });
     }
 
@@ -295,11 +309,10 @@ impl Conversation {
         }
         if self.prompt.take().is_some() {
             self.history.agent_was_heard(&heard.heard_text);
-        } else if let Some(turn) = self.turn.take() {
+        } else if let Some(mut turn) = self.turn.take() {
+            let errand = std::mem::take(&mut turn.errand);
             self.answer_over(now, turn, &heard, interrupted, out);
-        }
-        if heard.hang_up && !interrupted {
-            self.end_politely(now, EndCause::AgentHungUp, heard.heard_ms > 0, out);
+            self.after_answer(now, errand, heard.heard_ms > 0, interrupted, out);
         }
         self.schedule_hang_up(now);
     }

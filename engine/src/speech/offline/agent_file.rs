@@ -135,6 +135,12 @@ struct Raw {
     _noise_suppression: IgnoredAny,
     #[serde(default, rename = "hold_timeout_s")]
     _hold_timeout_s: IgnoredAny,
+    #[serde(default, rename = "tools")]
+    _tools: IgnoredAny,
+    #[serde(default, rename = "mcp")]
+    _mcp: IgnoredAny,
+    #[serde(default, rename = "transfer_to")]
+    _transfer_to: IgnoredAny,
 }
 
 #[derive(Deserialize)]

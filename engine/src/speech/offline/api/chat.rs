@@ -77,6 +77,8 @@ impl Message {
         };
         match self.role.as_str() {
             "user" => Some(Ok(Line::Caller(text))),
+            // It called a tool and said nothing.
+            "assistant" if text.is_empty() => None,
             "assistant" => Some(Ok(Line::Agent(text))),
             "system" | "developer" | "tool" | "function" => None,
             other => Some(Err(ApiError::invalid("messages", format!("\"{other}\" is not a role")))),
