@@ -113,3 +113,6 @@ impl History {
         self.lines.push(line);
     }
 }
+
+#[cfg(test)]
+mod tests;

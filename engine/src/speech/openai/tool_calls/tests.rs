@@ -1,6 +1,7 @@
 //! Streamed function calls in the shapes that OpenAI and those who are like it send.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{ToolCall, ToolCalls};
@@ -56,4 +57,30 @@ fn a_call_without_an_id_gets_one_and_one_without_a_name_is_none() {
     ]);
     assert_eq!(calls.len(), 1);
     assert!(calls[0].id.starts_with("call_") && calls[0].id.len() <= 40, "{calls:?}");
+}
+
+proptest! {
+    /// However the arguments are cut, and whichever call's piece comes next, each call gets its own.
+    #[test]
+    fn arguments_cut_anywhere_and_mixed_are_put_together(
+        whole in prop::collection::vec(prop::collection::vec("[ -~ä]{0,6}", 1..6), 1..4),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+    ) {
+        let mut calls = ToolCalls::default();
+        let mut left: Vec<_> = whole.iter().map(|pieces| pieces.iter()).collect();
+        for (index, _) in whole.iter().enumerate() {
+            let begin = json!({ "index": index, "id": format!("id{index}"), "function": { "name": "f" } });
+            calls.push(serde_json::from_value(begin).unwrap());
+        }
+        let mixed = order.iter().map(|at| at.index(whole.len()));
+        for index in mixed.chain((0..whole.len()).flat_map(|index| [index; 6])) {
+            if let Some(piece) = left[index].next() {
+                let piece = json!({ "index": index, "function": { "arguments": piece } });
+                calls.push(serde_json::from_value(piece).unwrap());
+            }
+        }
+        let expected: Vec<_> =
+            whole.iter().enumerate().map(|(n, pieces)| call(&format!("id{n}"), "f", &pieces.concat())).collect();
+        prop_assert_eq!(calls.take().collect::<Vec<_>>(), expected);
+    }
 }
