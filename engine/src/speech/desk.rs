@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use edge_protocol::SpeechStage;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
 
 use super::ports::{ChatDelta, ChatStream, Responder, SpeechError, Synthesizer, Transcriber, VoiceStream};
 use super::prompts::{Prompt, Prompts};
+use super::route::{Route, Served};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
@@ -24,9 +24,9 @@ const SENTENCES_WAITING: usize = 16;
 /// The providers of one node's calls.
 #[derive(Clone)]
 pub struct Providers {
-    pub transcriber: Arc<dyn Transcriber>,
-    pub responder: Arc<dyn Responder>,
-    pub synthesizer: Arc<dyn Synthesizer>,
+    pub transcriber: Arc<Route<dyn Transcriber>>,
+    pub responder: Arc<Route<dyn Responder>>,
+    pub synthesizer: Arc<Route<dyn Synthesizer>>,
     pub prompts: Arc<Prompts>,
 }
 
@@ -44,6 +44,15 @@ struct Job {
     key: CallKey,
 }
 
+// === impl Providers ===
+
+impl Providers {
+    /// Has the connections ready that a turn needs.
+    async fn warm_up(self) {
+        tokio::join!(self.transcriber.warm_up(), self.responder.warm_up(), self.synthesizer.warm_up());
+    }
+}
+
 // === impl Desk ===
 
 impl Desk {
@@ -59,7 +68,7 @@ impl Desk {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some((key, SpeechCommand::Cancel)) => drop(jobs.abort(&key)),
-                    Some((_, SpeechCommand::WarmUp)) => drop(tokio::spawn(self.providers.responder.warm_up())),
+                    Some((_, SpeechCommand::WarmUp)) => drop(tokio::spawn(self.providers.clone().warm_up())),
                     // What a tool does is done, whatever becomes of the turn.
                     Some((key, SpeechCommand::RunTool { run, call_id, tool, arguments })) => {
                         let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { continue };
@@ -132,7 +141,7 @@ impl Job {
 
     async fn transcribe(&self, hearing: HearingId, law: Law, audio: &[u8]) -> Result<(), SpeechError> {
         let pcm = audio.iter().map(|&byte| law.decode(byte)).collect();
-        let text = self.providers.transcriber.transcribe(pcm).await?;
+        let text = self.providers.transcriber.transcribe(pcm).await?.what;
         self.tell(SpeechEvent::Transcribed { hearing, text: text.trim().to_owned() }).await;
         Ok(())
     }
@@ -143,9 +152,9 @@ impl Job {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
-        deltas: impl Future<Output = Result<ChatStream, SpeechError>>,
+        deltas: impl Future<Output = Result<Served<ChatStream>, SpeechError>>,
     ) -> Result<(), SpeechError> {
-        let deltas = deltas.await?;
+        let deltas = deltas.await?.what;
         let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
         let (spoken, voices) = mpsc::channel(1);
         let ((), (), ()) = tokio::try_join!(
@@ -198,7 +207,7 @@ impl Job {
         spoken: mpsc::Sender<(String, VoiceStream)>,
     ) -> Result<(), SpeechError> {
         while let Some(text) = sentences.recv().await {
-            let voice = self.providers.synthesizer.speak(voice.clone(), text.clone()).await?;
+            let voice = self.providers.synthesizer.speak(voice.clone(), text.clone()).await?.what;
             // The other half ends only when this one does, or with an error that ends both.
             let _ = spoken.send((text, voice)).await;
         }
@@ -218,9 +227,10 @@ impl Job {
         Ok(())
     }
 
-    async fn speak_one(&self, utterance: UtteranceId, law: Law, mut voice: VoiceStream) -> Result<(), SpeechError> {
-        let mut encoder = VoiceEncoder::new(self.providers.synthesizer.sample_rate_hz(), law)?;
-        while let Some(pcm) = voice.try_next().await? {
+    async fn speak_one(&self, utterance: UtteranceId, law: Law, voice: VoiceStream) -> Result<(), SpeechError> {
+        let VoiceStream { sample_rate_hz, mut pcm } = voice;
+        let mut encoder = VoiceEncoder::new(sample_rate_hz, law)?;
+        while let Some(pcm) = pcm.try_next().await? {
             self.voice(utterance, encoder.push(&pcm)).await;
         }
         self.voice(utterance, encoder.finish()).await;
@@ -230,7 +240,7 @@ impl Job {
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
     async fn say(&self, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String) {
         let prompt = Prompt { voice, text, law };
-        let (text, audio) = self.providers.prompts.audio(&prompt, self.providers.synthesizer.as_ref()).await;
+        let (text, audio) = self.providers.prompts.audio(&prompt, &self.providers.synthesizer).await;
         self.tell(SpeechEvent::Sentence { utterance, text }).await;
         self.voice(utterance, audio).await;
         self.tell(SpeechEvent::Said { utterance }).await;
@@ -244,22 +254,5 @@ impl Job {
 
     async fn tell(&self, event: SpeechEvent) {
         self.shard.speech(self.key, event).await;
-    }
-}
-
-// === impl SpeechError ===
-
-impl SpeechError {
-    /// The stage that failed.
-    pub fn stage(&self) -> SpeechStage {
-        match self {
-            Self::TimedOut { stage, .. }
-            | Self::Unreachable { stage, .. }
-            | Self::Refused { stage, .. }
-            | Self::CutOff { stage, .. }
-            | Self::Malformed { stage, .. } => *stage,
-            Self::SampleRate(_) => SpeechStage::Synthesis,
-            Self::NoAnswer => SpeechStage::Chat,
-        }
     }
 }
