@@ -1,6 +1,7 @@
 //! The node's settings: defaults, then `tandem.toml`, then `TANDEM_*`, then flags; checked before anything starts.
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
+mod realtime;
 mod sip;
 mod speech;
 mod trunks;
@@ -20,6 +21,7 @@ use sip_bridge::sdp::{Codec, UnknownCodec};
 use thiserror::Error;
 
 use crate::audio::codec::OpusSettings;
+pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, SpeechConfig, SpeechConfigError};
 pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::ApiKey;
+use super::{ApiKey, RealtimeConfig};
 
 /// The provider that `[speech]` itself describes.
 pub const MAIN: &str = "main";
@@ -34,6 +34,7 @@ pub struct SpeechConfig {
     pub hedge_after_ms: u32,
     pub timeouts: TimeoutsConfig,
     pub breaker: BreakerConfig,
+    pub realtime: RealtimeConfig,
     /// More providers, by their names in `order`.
     pub providers: BTreeMap<String, ProviderConfig>,
 }
@@ -125,6 +126,7 @@ impl Default for SpeechConfig {
             hedge_after_ms: 0,
             timeouts: TimeoutsConfig::default(),
             breaker: BreakerConfig::default(),
+            realtime: RealtimeConfig::default(),
             providers: BTreeMap::new(),
         }
     }

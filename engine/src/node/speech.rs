@@ -13,10 +13,12 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::offline_child::{OfflineChild, OfflineChildError, READY};
+use crate::call::Pipeline;
 use crate::config::{Config, OFFLINE, ProviderConfig, SpeechConfig};
 use crate::control::AgentProfile;
 use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, ScriptedAgent};
 use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
+use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
 use crate::speech::{
     BreakerSettings, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer, Transcriber,
 };
@@ -42,6 +44,8 @@ const OFFLINE_TIMEOUTS: Timeouts = Timeouts {
 pub enum SpeechSetupError {
     #[error(transparent)]
     Provider(#[from] ConfigError),
+    #[error(transparent)]
+    Realtime(#[from] RealtimeConfigError),
     #[error(transparent)]
     Offline(#[from] OfflineChildError),
 }
@@ -92,7 +96,33 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
     let texts = profile.fixed_texts();
     let (keeper, voices) = (Arc::clone(&prompts), Arc::clone(&synthesizer));
     tokio::spawn(async move { keeper.warm(&texts, &voices).await });
-    Ok(Providers { transcriber, responder, synthesizer, prompts })
+    let realtime = realtime(settings)?;
+    if realtime.is_none() && profile.settings.pipeline == Pipeline::SpeechToSpeech {
+        tracing::warn!(
+            "the agent wants pipeline = \"realtime\", and there is neither speech.realtime.base_url nor a key"
+        );
+    }
+    Ok(Providers { transcriber, responder, synthesizer, prompts, realtime })
+}
+
+/// Speech-to-speech: where it is configured, or else where the main provider is; `None` if there is neither.
+fn realtime(settings: &SpeechConfig) -> Result<Option<Realtime>, SpeechSetupError> {
+    let set = &settings.realtime;
+    let elsewhere = !set.base_url.is_empty();
+    let key = if set.api_key.0.is_empty() && !elsewhere { &settings.api_key } else { &set.api_key };
+    let base_url = [&set.base_url, &settings.base_url].into_iter().find(|url| !url.is_empty());
+    if base_url.is_none() && key.0.is_empty() {
+        return Ok(None);
+    }
+    let config = RealtimeConfig {
+        base_url: base_url.map_or_else(|| OPENAI.to_owned(), String::clone),
+        api_key: (!key.0.is_empty()).then(|| Secret::new(key.0.clone())),
+        model: set.model.clone(),
+        voice: set.voice.clone(),
+        transcription_model: set.transcription_model.clone(),
+        patience: Patience::default(),
+    };
+    Ok(Some(Realtime::new(config)?))
 }
 
 /// Starts the node's own speech and keeps it running; its base URL.

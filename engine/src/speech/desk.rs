@@ -1,22 +1,27 @@
 //! Serves the wishes of calls: one job a call, from caller's audio to text, from history to spoken sentences.
 //! What a call does with the results is its own decision; how a provider is spoken to is the ports' matter.
 
+mod sessions;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
 
 use super::ports::{ChatDelta, ChatStream, Responder, SpeechError, Synthesizer, Transcriber, VoiceStream};
 use super::prompts::{Prompt, Prompts};
+use super::realtime::{Caller, Realtime};
 use super::route::{Route, Served};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
-use crate::call::{HearingId, McpServer, SpeechCommand, SpeechEvent, UtteranceId};
+use crate::call::{HearingId, McpServer, Pipeline, SpeechCommand, SpeechEvent, UtteranceId};
 use crate::shard::{CallKey, ShardHandle};
 use crate::tools::Tools;
+use sessions::Sessions;
 
 /// Sentences of an answer that wait for synthesis.
 const SENTENCES_WAITING: usize = 16;
@@ -28,6 +33,8 @@ pub struct Providers {
     pub responder: Arc<Route<dyn Responder>>,
     pub synthesizer: Arc<Route<dyn Synthesizer>>,
     pub prompts: Arc<Prompts>,
+    /// Serves the calls that want speech-to-speech; `None`: the three above do.
+    pub realtime: Option<Realtime>,
 }
 
 /// Takes commands of all shards' calls until the shards are gone.
@@ -38,6 +45,7 @@ pub struct Desk {
 }
 
 /// One job: what it needs to serve one command of one call.
+#[derive(Clone)]
 struct Job {
     providers: Providers,
     shard: ShardHandle,
@@ -64,27 +72,15 @@ impl Desk {
     pub async fn run(self, mut commands: mpsc::Receiver<(CallKey, SpeechCommand)>) {
         // A call has one job at a time: a new one for the same key ends the one before.
         let mut jobs: JoinMap<CallKey, ()> = JoinMap::new();
+        let mut sessions = Sessions::default();
         loop {
             tokio::select! {
-                command = commands.recv() => match command {
-                    Some((key, SpeechCommand::Cancel)) => drop(jobs.abort(&key)),
-                    Some((_, SpeechCommand::WarmUp)) => drop(tokio::spawn(self.providers.clone().warm_up())),
-                    // What a tool does is done, whatever becomes of the turn.
-                    Some((key, SpeechCommand::RunTool { run, call_id, tool, arguments })) => {
-                        let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { continue };
-                        tokio::spawn(async move {
-                            let outcome = tools.run(&call_id, &tool, &arguments).await;
-                            shard.speech(key, SpeechEvent::ToolFinished { run, outcome }).await;
-                        });
+                command = commands.recv() => {
+                    let Some((key, command)) = command else { return };
+                    if let Some(command) = self.pass_on(&mut sessions, key, command) {
+                        self.begin(&mut jobs, key, command);
                     }
-                    Some((key, SpeechCommand::FindTools { servers })) => {
-                        for server in servers.iter() {
-                            tokio::spawn(find_tools(self.tools.clone(), server.clone(), self.shard(key), key));
-                        }
-                    }
-                    Some((key, command)) => self.begin(&mut jobs, key, command),
-                    None => return,
-                },
+                }
                 Some((_key, ended)) = jobs.join_next(), if !jobs.is_empty() => {
                     if let Err(error) = ended && error.is_panic() {
                         tracing::error!(%error, "a speech job panicked");
@@ -94,13 +90,54 @@ impl Desk {
         }
     }
 
+    /// Gives the command to the call's session, if it has one and is to have it; what comes back is the three stages'.
+    fn pass_on(&self, sessions: &mut Sessions, key: CallKey, command: SpeechCommand) -> Option<SpeechCommand> {
+        match command {
+            SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => Some(command),
+            SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech } => {
+                if let Some((realtime, job)) = self.providers.realtime.clone().zip(self.job(key)) {
+                    sessions.open(key, realtime, job);
+                }
+                // The stages say the fixed texts, and help out.
+                sessions.pass_on(key, command.clone());
+                Some(command)
+            }
+            command => sessions.pass_on(key, command),
+        }
+    }
+
+    fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
+        match command {
+            SpeechCommand::Cancel => drop(jobs.abort(&key)),
+            SpeechCommand::WarmUp { .. } => drop(tokio::spawn(self.providers.clone().warm_up())),
+            SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
+            // What a tool does is done, whatever becomes of the turn.
+            SpeechCommand::RunTool { run, call_id, tool, arguments } => {
+                let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { return };
+                tokio::spawn(async move {
+                    let outcome = tools.run(&call_id, &tool, &arguments).await;
+                    shard.speech(key, SpeechEvent::ToolFinished { run, outcome }).await;
+                });
+            }
+            SpeechCommand::FindTools { servers } => {
+                for server in servers.iter() {
+                    tokio::spawn(find_tools(self.tools.clone(), server.clone(), self.shard(key), key));
+                }
+            }
+            command => {
+                if let Some(job) = self.job(key) {
+                    jobs.spawn(key, job.serve(command));
+                }
+            }
+        }
+    }
+
     fn shard(&self, key: CallKey) -> Option<ShardHandle> {
         self.shards.get(usize::from(key.shard)).cloned()
     }
 
-    fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
-        let Some(shard) = self.shard(key) else { return };
-        jobs.spawn(key, Job { providers: self.providers.clone(), shard, key }.serve(command));
+    fn job(&self, key: CallKey) -> Option<Job> {
+        Some(Job { providers: self.providers.clone(), shard: self.shard(key)?, key })
     }
 }
 
@@ -117,7 +154,7 @@ async fn find_tools(tools: Arc<Tools>, server: Arc<McpServer>, shard: Option<Sha
 impl Job {
     async fn serve(self, command: SpeechCommand) {
         let (hearing, utterance, outcome) = match command {
-            SpeechCommand::Transcribe { hearing, law, audio } => {
+            SpeechCommand::Transcribe { hearing, law, audio, .. } => {
                 (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
             SpeechCommand::Respond { utterance, law, voice, messages, tools } => {
@@ -128,10 +165,7 @@ impl Job {
                 self.say(utterance, law, voice, text).await;
                 return;
             }
-            SpeechCommand::RunTool { .. }
-            | SpeechCommand::FindTools { .. }
-            | SpeechCommand::WarmUp
-            | SpeechCommand::Cancel => return,
+            _ => return,
         };
         if let Err(error) = outcome {
             let (stage, error) = (error.stage(), error.to_string());
@@ -254,5 +288,15 @@ impl Job {
 
     async fn tell(&self, event: SpeechEvent) {
         self.shard.speech(self.key, event).await;
+    }
+}
+
+impl Caller for Job {
+    fn tell(&self, event: SpeechEvent) -> BoxFuture<'_, ()> {
+        self.shard.speech(self.key, event).boxed()
+    }
+
+    fn by_stages(&self, command: SpeechCommand) -> BoxFuture<'static, ()> {
+        self.clone().serve(command).boxed()
     }
 }

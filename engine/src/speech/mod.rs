@@ -7,6 +7,7 @@ pub mod offline;
 pub mod openai;
 mod ports;
 mod prompts;
+pub mod realtime;
 mod route;
 pub mod sentences;
 mod voice;

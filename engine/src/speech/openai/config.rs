@@ -78,6 +78,13 @@ impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
     }
+
+    /// For an `Authorization` header; `None` if it holds characters that one cannot carry.
+    pub(in crate::speech) fn bearer(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -127,10 +134,7 @@ impl Endpoint {
         parse(&config.base_url)?;
         let mut headers = HeaderMap::new();
         if let Some(key) = &config.api_key {
-            let bearer = format!("Bearer {}", key.0.expose_secret());
-            let mut value = HeaderValue::from_str(&bearer).map_err(|_| ConfigError::ApiKey)?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, key.bearer().ok_or(ConfigError::ApiKey)?);
         }
         let api_key = config.api_key.as_ref().map_or_else(|| SecretString::from(""), |key| key.0.clone());
         Ok(Self { base_url: config.base_url.trim_end_matches('/').to_owned(), headers, api_key })
