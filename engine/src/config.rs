@@ -1,7 +1,9 @@
 //! The node's settings: defaults, then `tandem.toml`, then `TANDEM_*`, then flags; checked before anything starts.
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
+mod realtime;
 mod sip;
+mod speech;
 mod trunks;
 mod twilio;
 
@@ -19,7 +21,9 @@ use sip_bridge::sdp::{Codec, UnknownCodec};
 use thiserror::Error;
 
 use crate::audio::codec::OpusSettings;
+pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
+pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, SpeechConfig, SpeechConfigError};
 pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 pub use twilio::TwilioConfig;
 
@@ -162,22 +166,6 @@ pub struct EdgeConfig {
     pub events_days: u32,
 }
 
-/// Where the words come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SpeechConfig {
-    /// Base URL of an OpenAI-compatible server, with `/v1`. Empty: OpenAI if there is a key, else offline.
-    pub base_url: String,
-    pub api_key: ApiKey,
-    pub transcription_model: String,
-    pub chat_model: String,
-    pub speech_model: String,
-    /// Voice of the synthesis; empty: the agent file's.
-    pub voice: String,
-    /// Address of the offline speech server that is started when neither a base URL nor a key is set.
-    pub offline: SocketAddr,
-}
-
 /// A key that does not show itself in logs or dumps.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -202,8 +190,8 @@ pub enum ConfigError {
     NoFile(PathBuf),
     #[error("rtp_ports {ports:?} has room for no even port per media thread ({shards})")]
     TooFewPorts { ports: RangeInclusive<u16>, shards: u16 },
-    #[error("speech.base_url {0:?} is not an http or https URL")]
-    BaseUrl(String),
+    #[error(transparent)]
+    Speech(#[from] SpeechConfigError),
     #[error("edge.url {0:?} is not an http or https URL without query or fragment")]
     EdgeUrl(String),
     #[error("edge.url is set but edge.secret is not: give it the edge's ENGINE_SECRET (TANDEM_EDGE__SECRET)")]
@@ -287,7 +275,7 @@ impl Config {
             .merge(Serialized::globals(flags))
             .extract()
             .map_err(|e| ConfigError::Read(Box::new(e)))?;
-        config.speech.take_openai_environment();
+        config.speech.take_environment();
         config.check()
     }
 
@@ -322,10 +310,7 @@ impl Config {
         if self.ports_of(0, shards).is_empty() || self.ports_of(0, shards).len() < 2 {
             return Err(ConfigError::TooFewPorts { ports: self.rtp_ports.0, shards });
         }
-        let url = &self.speech.base_url;
-        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(ConfigError::BaseUrl(url.clone()));
-        }
+        self.speech.check()?;
         self.edge.check()?;
         self.sip_tls.check()?;
         self.sip_identity.check()?;
@@ -390,39 +375,6 @@ impl TryFrom<Vec<String>> for CodecOrder {
 impl From<CodecOrder> for Vec<String> {
     fn from(order: CodecOrder) -> Self {
         order.0.into_iter().map(|codec| codec.name().to_owned()).collect()
-    }
-}
-
-// === impl SpeechConfig ===
-
-impl Default for SpeechConfig {
-    fn default() -> Self {
-        Self {
-            base_url: String::new(),
-            api_key: ApiKey::default(),
-            transcription_model: "gpt-4o-mini-transcribe".to_owned(),
-            chat_model: "gpt-4o-mini".to_owned(),
-            speech_model: "gpt-4o-mini-tts".to_owned(),
-            voice: String::new(),
-            offline: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        }
-    }
-}
-
-impl SpeechConfig {
-    /// Neither a base URL nor a key: the node brings its own speech.
-    pub fn is_offline(&self) -> bool {
-        self.base_url.is_empty() && self.api_key.0.is_empty()
-    }
-
-    fn take_openai_environment(&mut self) {
-        let variable = |name| std::env::var(name).unwrap_or_default();
-        if self.api_key.0.is_empty() {
-            self.api_key = ApiKey(variable("OPENAI_API_KEY"));
-        }
-        if self.base_url.is_empty() {
-            self.base_url = variable("OPENAI_BASE_URL");
-        }
     }
 }
 

@@ -8,7 +8,7 @@ mod virtual_call;
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind, SpeechStage};
-use engine::call::{AgentSettings, ChatMessage, Interruptible, SpeechCommand, SpeechEvent, UNCLEAR};
+use engine::call::{AgentSettings, ChatMessage, Interruptible, Pipeline, SpeechCommand, SpeechEvent, UNCLEAR};
 use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
 
 fn greeted() -> AgentSettings {
@@ -482,4 +482,44 @@ fn a_greeting_that_is_to_be_heard_out_is_heard_out_and_keys_wait_for_its_end() {
     assert_eq!(call.voice_bytes(), 3000 * 8);
     call.run_until("answer to the keys", |c| completed(c) == 1);
     assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User("[pressed 1#]".to_owned()));
+}
+
+#[test]
+fn a_model_that_hears_for_itself_gets_the_conversation_with_the_sound_and_is_told_what_was_heard() {
+    let settings = AgentSettings { pipeline: Pipeline::SpeechToSpeech, ..greeted() };
+    let mut call = VirtualCall::new(settings, obedient("when are you open", "From nine to five."));
+    assert_eq!(call.commands[0], SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech });
+    call.run_for(1500);
+    ask(&mut call);
+    let so_far = call.commands.iter().find_map(|command| match command {
+        SpeechCommand::Transcribe { so_far, .. } => so_far.clone(),
+        _ => None,
+    });
+    let lines = so_far.unwrap().messages;
+    assert!(matches!(&lines[0], ChatMessage::System(text) if text.contains("Be brief.")));
+    assert_eq!(lines[1..], [ChatMessage::assistant("Hello, how can I help?")]);
+    let heard: Vec<_> = call.commands.iter().filter(|c| matches!(c, SpeechCommand::Heard { .. })).collect();
+    let text = |text: &str| text.to_owned();
+    let greeting = SpeechCommand::Heard { utterance: 1, ms: 500, text: text("Hello, how can I help?") };
+    let answer = call.commands.iter().rev().find_map(|command| match command {
+        SpeechCommand::Respond { utterance, .. } => Some(*utterance),
+        _ => None,
+    });
+    let answer = SpeechCommand::Heard { utterance: answer.unwrap(), ms: 1000, text: text("From nine to five.") };
+    assert_eq!(heard, [&greeting, &answer]);
+    call.end(EndCause::CallerHungUp);
+    assert_eq!(call.commands.last(), Some(&SpeechCommand::Over));
+}
+
+#[test]
+fn the_stages_are_told_nothing_they_do_not_need() {
+    let mut call = VirtualCall::new(greeted(), obedient("when are you open", "From nine to five."));
+    call.run_for(1500);
+    ask(&mut call);
+    call.end(EndCause::CallerHungUp);
+    let extra = |command: &&SpeechCommand| match command {
+        SpeechCommand::Transcribe { so_far, .. } => so_far.is_some(),
+        other => matches!(other, SpeechCommand::Heard { .. } | SpeechCommand::Over),
+    };
+    assert_eq!(call.commands.iter().filter(extra).count(), 0);
 }

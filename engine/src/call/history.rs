@@ -82,17 +82,22 @@ impl History {
         self.lines.is_empty()
     }
 
+    /// All lines.
+    pub fn so_far(&self) -> Vec<ChatMessage> {
+        let system = ChatMessage::System(self.system.clone());
+        std::iter::once(system).chain(self.lines.iter().cloned()).collect()
+    }
+
     /// All lines with `next` as the caller's newest.
     pub fn with_caller_line(&self, next: &str) -> Vec<ChatMessage> {
-        let system = ChatMessage::System(self.system.clone());
-        let newest = ChatMessage::User(next.to_owned());
-        std::iter::once(system).chain(self.lines.iter().cloned()).chain(std::iter::once(newest)).collect()
+        let mut lines = self.so_far();
+        lines.push(ChatMessage::User(next.to_owned()));
+        lines
     }
 
     /// All lines, for the rest of an answer that called tools and has `said` so far what is not in the history yet.
     pub fn with_results(&self, said: &str) -> Vec<ChatMessage> {
-        let system = ChatMessage::System(self.system.clone());
-        let mut lines: Vec<ChatMessage> = std::iter::once(system).chain(self.lines.iter().cloned()).collect();
+        let mut lines = self.so_far();
         let newest = lines.iter_mut().rev().find_map(|line| match line {
             ChatMessage::Assistant { text, calls } if !calls.is_empty() => Some(text),
             _ => None,

@@ -46,8 +46,9 @@ pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
 pub use media::{MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
 pub use settings::{AgentSettings, Interruptible};
+pub use speaker::BYTES_PER_LETTER;
 pub use speculation::SpeculationSettings;
-pub use speech_link::{HearingId, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
+pub use speech_link::{HearingId, Pipeline, SoFar, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
 pub use tools::{
     BUILT_IN, MAX_TOOL_NAME, McpServer, Reach, Tool, ToolRun, ToolSecret, ToolService, TransferTarget, TransferWish,
 };

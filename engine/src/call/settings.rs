@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::endpointing::Endpointing;
 use super::speculation::SpeculationSettings;
+use super::speech_link::Pipeline;
 use super::tools::{McpServer, Tool, TransferTarget};
 
 /// When the caller may cut the agent off.
@@ -22,6 +23,7 @@ pub enum Interruptible {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
     pub name: String,
+    pub pipeline: Pipeline,
     /// Voice of the speech provider; `None`: the node's.
     pub voice: Option<Arc<str>>,
     /// The system prompt for the language model.
@@ -74,6 +76,7 @@ impl Default for AgentSettings {
     fn default() -> Self {
         Self {
             name: "agent".to_owned(),
+            pipeline: Pipeline::default(),
             voice: None,
             instructions: String::new(),
             greeting: String::new(),

@@ -23,7 +23,7 @@ const FADE_SAMPLES: usize = FRAME_SAMPLES / 2;
 const BYTES_PER_MS: usize = 8;
 
 /// Audio of one letter of text at an ordinary pace: 14 letters a second.
-const BYTES_PER_LETTER: usize = 8000 / 14;
+pub const BYTES_PER_LETTER: usize = 8000 / 14;
 
 /// What went into one outgoing frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +122,11 @@ impl Speaker {
 
     pub fn add_sentence(&mut self, id: UtteranceId, text: String) {
         if let Some(current) = self.current.as_mut().filter(|u| u.id == id) {
-            let starts_at = current.sentences.last().map_or(0, |last| last.starts_at + last.bytes);
-            current.sentences.push(Sentence { text, bytes: 0, starts_at });
+            let last = current.sentences.last();
+            let starts_at = last.map_or(0, |last| last.starts_at + last.bytes);
+            // Audio may come before the first of its text.
+            let bytes = if last.is_none() { current.played_bytes + self.queued_bytes } else { 0 };
+            current.sentences.push(Sentence { text, bytes, starts_at });
         }
     }
 
@@ -332,16 +335,20 @@ impl Utterance {
 /// Whole sentences as far as they were heard (bytes), and of the one that was cut the words in proportion to its audio.
 fn heard_text(utterance: &Utterance, heard: usize) -> String {
     let mut left = heard;
+    if left == 0 {
+        return String::new();
+    }
     let mut texts = Vec::new();
     for (at, sentence) in utterance.sentences.iter().enumerate() {
-        if left == 0 {
-            break;
-        }
         let whole = utterance.complete || at < utterance.whole || at + 1 < utterance.sentences.len();
+        // A sentence may have no audio of its own: its voice was taken for the end of the one before.
         if whole && left >= sentence.bytes {
             texts.push(sentence.text.as_str());
             left -= sentence.bytes;
             continue;
+        }
+        if left == 0 {
+            break;
         }
         // While a sentence is still coming, its length is not known: take what such a text usually takes.
         let expected = if whole { 0 } else { sentence.text.len() * BYTES_PER_LETTER };
@@ -373,3 +380,6 @@ fn fade_out(law: Law, mut frame: [u8; FRAME_SAMPLES]) -> [u8; FRAME_SAMPLES] {
     }
     frame
 }
+
+#[cfg(test)]
+mod tests;

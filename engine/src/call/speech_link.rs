@@ -23,7 +23,8 @@ pub type UtteranceId = u32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpeechCommand {
     /// Turn the caller's audio into text; answered by `Transcribed` or `Failed`.
-    Transcribe { hearing: HearingId, law: Law, audio: Bytes },
+    /// `so_far`: for a model that hears for itself, which begins to answer before it is told to.
+    Transcribe { hearing: HearingId, law: Law, audio: Bytes, so_far: Option<SoFar> },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `ToolsCalled`,
     /// `Said`. The same utterance again goes on with it, after tools or a filler.
     Respond {
@@ -35,14 +36,37 @@ pub enum SpeechCommand {
     },
     /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
     Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
+    /// How much was heard of an utterance that is over, and the words of it. Only told to a model that speaks for
+    /// itself; not answered.
+    Heard { utterance: UtteranceId, ms: u64, text: String },
     /// Run a tool for the call of that id; answered by `ToolFinished`, whatever else is asked for or cancelled.
     RunTool { run: ToolRun, call_id: String, tool: Arc<Tool>, arguments: String },
     /// Ask these servers for their tools; answered by `ToolsFound` for each that answers.
     FindTools { servers: Arc<[Arc<McpServer>]> },
     /// A call has begun that will need speech: have connections to the providers ready. Not answered.
-    WarmUp,
+    WarmUp { pipeline: Pipeline },
     /// Stop whatever is under way for this call; nothing more of it is wanted.
     Cancel,
+    /// The call is over. Only told to a model that speaks for itself; not answered.
+    Over,
+}
+
+/// How a call hears, thinks and speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pipeline {
+    /// Text from speech, an answer from the text, and speech from it: one after the other.
+    #[default]
+    Stages,
+    /// One model hears and speaks. The stages help out.
+    SpeechToSpeech,
+}
+
+/// The conversation before something the caller says, and how it is to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoFar {
+    pub voice: Option<Arc<str>>,
+    pub messages: Vec<ChatMessage>,
+    pub tools: Arc<[ToolDefinition]>,
 }
 
 /// What speech has for a call.

@@ -85,6 +85,7 @@ impl TryFrom<Acceptance> for Admitted {
             rtp_timeout: seconds(in_range("rtp_timeout_s", agent.rtp_timeout_s, &RTP_TIMEOUT_S, &profile_id)),
             hold_timeout: own.hold_timeout,
             noise_suppression: own.noise_suppression,
+            pipeline: own.pipeline,
             name: or(agent.name, own.name),
             voice: agent.voice.filter(|voice| !voice.is_empty()).map(Arc::from),
             instructions: agent.instructions,

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::admitted::{ENDPOINTING_MS, HOLD_TIMEOUT_S, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
 pub(super) use tools::of_profile;
 
-use crate::call::{AgentSettings, Endpointing, Interruptible, SpeculationSettings};
+use crate::call::{AgentSettings, Endpointing, Interruptible, Pipeline, SpeculationSettings};
 
 /// One agent: how it behaves in a call, and what the node needs to know besides.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -51,6 +51,8 @@ struct AgentToml {
     #[serde(default)]
     greeting: String,
     voice: Option<String>,
+    #[serde(default)]
+    pipeline: PipelineToml,
     #[serde(default = "default_silence_prompts")]
     silence_prompts: Vec<String>,
     #[serde(default = "default_goodbye")]
@@ -81,6 +83,14 @@ struct AgentToml {
     noise_suppression: bool,
     #[serde(flatten)]
     tools: tools::ToolsToml,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PipelineToml {
+    #[default]
+    Stages,
+    Realtime,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -236,6 +246,10 @@ impl From<AgentToml> for AgentProfile {
         let (endpointing, speculation) = (file.endpointing(), file.speculation());
         let mut settings = AgentSettings {
             name: file.name,
+            pipeline: match file.pipeline {
+                PipelineToml::Stages => Pipeline::Stages,
+                PipelineToml::Realtime => Pipeline::SpeechToSpeech,
+            },
             // The node's voice is made of this file's and the configuration's.
             voice: None,
             instructions: file.instructions,

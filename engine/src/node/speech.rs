@@ -1,28 +1,51 @@
-//! Which provider serves a node's calls: a configured one, OpenAI with a key, or the node's own offline server.
-//! How a provider is spoken to is `engine::speech`.
+//! Which providers serve a node's calls: configured ones, OpenAI with a key, or the node's own offline server.
+//! How a provider is spoken to, and when the next one is asked, is `engine::speech`.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use edge_protocol::SpeechStage;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::offline_child::{OfflineChild, OfflineChildError, READY};
-use crate::config::Config;
+use crate::call::Pipeline;
+use crate::config::{Config, OFFLINE, ProviderConfig, SpeechConfig};
 use crate::control::AgentProfile;
 use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, ScriptedAgent};
-use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret};
-use crate::speech::{Prompts, Providers};
+use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
+use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
+use crate::speech::{
+    BreakerSettings, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer, Transcriber,
+};
 
 /// Where OpenAI itself is.
 const OPENAI: &str = "https://api.openai.com/v1";
+
+/// A provider that refuses for now is waited for this long where another could serve.
+const RETRY_AFTER_WITH_OTHERS: Duration = Duration::from_millis(100);
+
+/// The offline server is on this machine: when it is slow the machine is, and giving up makes nothing faster.
+const OFFLINE_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    transcription: Duration::from_secs(6),
+    first_token: Duration::from_secs(5),
+    token_gap: Duration::from_secs(4),
+    first_audio: Duration::from_secs(5),
+    audio_gap: Duration::from_secs(3),
+};
 
 /// Why a node has no speech.
 #[derive(Debug, Error)]
 pub enum SpeechSetupError {
     #[error(transparent)]
     Provider(#[from] ConfigError),
+    #[error(transparent)]
+    Realtime(#[from] RealtimeConfigError),
     #[error(transparent)]
     Offline(#[from] OfflineChildError),
 }
@@ -38,39 +61,145 @@ pub enum OfflineSpeechError {
     Offline(#[from] OfflineError),
 }
 
-/// Sets up the provider the settings ask for, and begins to synthesise the agent's fixed texts.
+/// The providers that are in some order, by their names.
+struct Clients<'a> {
+    settings: &'a SpeechConfig,
+    by_name: BTreeMap<&'a str, (Arc<OpenAiClient>, Timeouts)>,
+}
+
+/// Sets up the providers the settings ask for, and begins to synthesise the agent's fixed texts.
 pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Providers, SpeechSetupError> {
     let settings = &config.speech;
-    let base_url = if settings.is_offline() {
-        let child = OfflineChild::start(config.agent.clone(), settings.offline).await?;
-        let url = child.base_url();
-        tracing::info!(url, "no OPENAI_API_KEY and no speech.base_url: speech is served offline");
-        tokio::spawn(child.keep_alive());
-        url
-    } else if settings.base_url.is_empty() {
-        OPENAI.to_owned()
-    } else {
-        settings.base_url.clone()
+    let mut clients = Clients { settings, by_name: BTreeMap::new() };
+    let own = settings.order.names().find(|name| settings.provider(name).is_none());
+    let offline_url = match own {
+        Some(name) => start_offline(config, name).await?,
+        None => String::new(),
     };
-    let mut openai = OpenAiConfig {
-        base_url,
-        api_key: (!settings.api_key.0.is_empty()).then(|| Secret::new(settings.api_key.0.clone())),
-        transcription_model: settings.transcription_model.clone(),
-        chat_model: settings.chat_model.clone(),
-        speech_model: settings.speech_model.clone(),
-        ..OpenAiConfig::default()
-    };
-    if !settings.voice.is_empty() {
-        openai.voice.clone_from(&settings.voice);
-    } else if let Some(voice) = &profile.voice {
-        openai.voice.clone_from(voice);
+    for name in settings.order.names() {
+        let (provider, timeouts) = match settings.provider(name) {
+            Some(provider) => (provider, timeouts(settings)),
+            None => (offline(settings, name, &offline_url), OFFLINE_TIMEOUTS),
+        };
+        let alone = settings.order.names().all(|other| other == name);
+        if let Entry::Vacant(new) = clients.by_name.entry(name) {
+            let client = OpenAiClient::new(openai(provider, profile, timeouts, alone))?;
+            new.insert((Arc::new(client), timeouts));
+        }
     }
-    let client = Arc::new(OpenAiClient::new(openai)?);
+    let order = &settings.order;
+    let transcriber =
+        clients.route(SpeechStage::Transcription, &order.transcription, |client| client as Arc<dyn Transcriber>);
+    let responder = clients.route(SpeechStage::Chat, &order.chat, |client| client as Arc<dyn Responder>);
+    let synthesizer = clients.route(SpeechStage::Synthesis, &order.synthesis, |client| client as Arc<dyn Synthesizer>);
     let prompts = Arc::new(Prompts::default());
     let texts = profile.fixed_texts();
-    let (keeper, synthesizer) = (prompts.clone(), client.clone());
-    tokio::spawn(async move { keeper.warm(&texts, synthesizer.as_ref()).await });
-    Ok(Providers { transcriber: client.clone(), responder: client.clone(), synthesizer: client, prompts })
+    let (keeper, voices) = (Arc::clone(&prompts), Arc::clone(&synthesizer));
+    tokio::spawn(async move { keeper.warm(&texts, &voices).await });
+    let realtime = realtime(settings)?;
+    if realtime.is_none() && profile.settings.pipeline == Pipeline::SpeechToSpeech {
+        tracing::warn!(
+            "the agent wants pipeline = \"realtime\", and there is neither speech.realtime.base_url nor a key"
+        );
+    }
+    Ok(Providers { transcriber, responder, synthesizer, prompts, realtime })
+}
+
+/// Speech-to-speech: where it is configured, or else where the main provider is; `None` if there is neither.
+fn realtime(settings: &SpeechConfig) -> Result<Option<Realtime>, SpeechSetupError> {
+    let set = &settings.realtime;
+    let elsewhere = !set.base_url.is_empty();
+    let key = if set.api_key.0.is_empty() && !elsewhere { &settings.api_key } else { &set.api_key };
+    let base_url = [&set.base_url, &settings.base_url].into_iter().find(|url| !url.is_empty());
+    if base_url.is_none() && key.0.is_empty() {
+        return Ok(None);
+    }
+    let config = RealtimeConfig {
+        base_url: base_url.map_or_else(|| OPENAI.to_owned(), String::clone),
+        api_key: (!key.0.is_empty()).then(|| Secret::new(key.0.clone())),
+        model: set.model.clone(),
+        voice: set.voice.clone(),
+        transcription_model: set.transcription_model.clone(),
+        patience: Patience::default(),
+    };
+    Ok(Some(Realtime::new(config)?))
+}
+
+/// Starts the node's own speech and keeps it running; its base URL.
+async fn start_offline(config: &Config, name: &str) -> Result<String, SpeechSetupError> {
+    let child = OfflineChild::start(config.agent.clone(), config.speech.offline).await?;
+    let url = child.base_url();
+    if name == OFFLINE {
+        tracing::info!(url, "offline speech stands by");
+    } else {
+        tracing::info!(url, "no OPENAI_API_KEY and no speech.base_url: speech is served offline");
+    }
+    tokio::spawn(child.keep_alive());
+    Ok(url)
+}
+
+/// The offline server in the place of a provider.
+fn offline(settings: &SpeechConfig, name: &str, base_url: &str) -> ProviderConfig {
+    let voice = if name == OFFLINE { String::new() } else { settings.voice.clone() };
+    ProviderConfig { base_url: base_url.to_owned(), voice, ..ProviderConfig::default() }
+}
+
+/// `alone`: there is nobody else to ask.
+fn openai(provider: ProviderConfig, profile: &AgentProfile, timeouts: Timeouts, alone: bool) -> OpenAiConfig {
+    let own = OpenAiConfig::default();
+    let base_url = if provider.base_url.is_empty() { OPENAI.to_owned() } else { provider.base_url };
+    let voice = Some(provider.voice).filter(|voice| !voice.is_empty());
+    OpenAiConfig {
+        base_url,
+        api_key: (!provider.api_key.0.is_empty()).then(|| Secret::new(provider.api_key.0)),
+        transcription_model: provider.transcription_model,
+        language: own.language,
+        chat_model: provider.chat_model,
+        speech_model: provider.speech_model,
+        voice: voice.or_else(|| profile.voice.clone()).unwrap_or(own.voice),
+        speech_rate_hz: provider.speech_rate_hz,
+        timeouts,
+        longest_retry_after: if alone { own.longest_retry_after } else { RETRY_AFTER_WITH_OTHERS },
+    }
+}
+
+fn timeouts(settings: &SpeechConfig) -> Timeouts {
+    let millis = |ms: u32| Duration::from_millis(ms.into());
+    let set = &settings.timeouts;
+    Timeouts {
+        transcription: millis(set.transcription_ms),
+        first_token: millis(set.first_token_ms),
+        token_gap: millis(set.token_gap_ms),
+        first_audio: millis(set.first_audio_ms),
+        audio_gap: millis(set.audio_gap_ms),
+        ..Timeouts::default()
+    }
+}
+
+// === impl Clients ===
+
+impl Clients<'_> {
+    /// A stage's route; `port` shows a client as what the stage needs.
+    fn route<P: Provider + ?Sized>(
+        &self,
+        stage: SpeechStage,
+        order: &[String],
+        port: impl Fn(Arc<OpenAiClient>) -> Arc<P>,
+    ) -> Arc<Route<P>> {
+        let hops: Vec<_> = order.iter().filter_map(|name| Some((name, self.by_name.get(name.as_str())?))).collect();
+        let limit = hops.first().map_or(OFFLINE_TIMEOUTS, |(_, (_, timeouts))| *timeouts);
+        let limit = match stage {
+            SpeechStage::Transcription => limit.transcription,
+            SpeechStage::Chat => limit.first_token,
+            SpeechStage::Synthesis => limit.first_audio,
+        };
+        let millis = |ms: u32| Duration::from_millis(ms.into());
+        let breaker =
+            BreakerSettings { failures: self.settings.breaker.failures, pause: millis(self.settings.breaker.pause_ms) };
+        let hedge_after = Some(millis(self.settings.hedge_after_ms)).filter(|after| !after.is_zero());
+        let providers = hops.into_iter().map(|(name, (client, _))| (name.clone(), port(Arc::clone(client))));
+        Arc::new(Route::new(stage, RouteSettings { limit, hedge_after, breaker }, providers))
+    }
 }
 
 /// `tandem offline-speech`: serves until the process is ended.

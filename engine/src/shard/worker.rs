@@ -145,7 +145,11 @@ fn ask_speech(config: &ShardConfig, live: &mut LiveCall, command: SpeechCommand,
             let outcome = Err(error);
             return live.call.handle_speech(now, SpeechEvent::ToolFinished { run, outcome });
         }
-        SpeechCommand::WarmUp | SpeechCommand::FindTools { .. } | SpeechCommand::Cancel => return,
+        SpeechCommand::WarmUp { .. }
+        | SpeechCommand::FindTools { .. }
+        | SpeechCommand::Heard { .. }
+        | SpeechCommand::Cancel
+        | SpeechCommand::Over => return,
     };
     live.call.handle_speech(now, SpeechEvent::Failed { hearing, utterance, stage, error });
 }

@@ -1,22 +1,27 @@
 //! Serves the wishes of calls: one job a call, from caller's audio to text, from history to spoken sentences.
 //! What a call does with the results is its own decision; how a provider is spoken to is the ports' matter.
 
+mod sessions;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use edge_protocol::SpeechStage;
-use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
 
 use super::ports::{ChatDelta, ChatStream, Responder, SpeechError, Synthesizer, Transcriber, VoiceStream};
 use super::prompts::{Prompt, Prompts};
+use super::realtime::{Caller, Realtime};
+use super::route::{Route, Served};
 use super::sentences::SentenceSplitter;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
-use crate::call::{HearingId, McpServer, SpeechCommand, SpeechEvent, UtteranceId};
+use crate::call::{HearingId, McpServer, Pipeline, SpeechCommand, SpeechEvent, UtteranceId};
 use crate::shard::{CallKey, ShardHandle};
 use crate::tools::Tools;
+use sessions::Sessions;
 
 /// Sentences of an answer that wait for synthesis.
 const SENTENCES_WAITING: usize = 16;
@@ -24,10 +29,12 @@ const SENTENCES_WAITING: usize = 16;
 /// The providers of one node's calls.
 #[derive(Clone)]
 pub struct Providers {
-    pub transcriber: Arc<dyn Transcriber>,
-    pub responder: Arc<dyn Responder>,
-    pub synthesizer: Arc<dyn Synthesizer>,
+    pub transcriber: Arc<Route<dyn Transcriber>>,
+    pub responder: Arc<Route<dyn Responder>>,
+    pub synthesizer: Arc<Route<dyn Synthesizer>>,
     pub prompts: Arc<Prompts>,
+    /// Serves the calls that want speech-to-speech; `None`: the three above do.
+    pub realtime: Option<Realtime>,
 }
 
 /// Takes commands of all shards' calls until the shards are gone.
@@ -38,10 +45,20 @@ pub struct Desk {
 }
 
 /// One job: what it needs to serve one command of one call.
+#[derive(Clone)]
 struct Job {
     providers: Providers,
     shard: ShardHandle,
     key: CallKey,
+}
+
+// === impl Providers ===
+
+impl Providers {
+    /// Has the connections ready that a turn needs.
+    async fn warm_up(self) {
+        tokio::join!(self.transcriber.warm_up(), self.responder.warm_up(), self.synthesizer.warm_up());
+    }
 }
 
 // === impl Desk ===
@@ -55,27 +72,15 @@ impl Desk {
     pub async fn run(self, mut commands: mpsc::Receiver<(CallKey, SpeechCommand)>) {
         // A call has one job at a time: a new one for the same key ends the one before.
         let mut jobs: JoinMap<CallKey, ()> = JoinMap::new();
+        let mut sessions = Sessions::default();
         loop {
             tokio::select! {
-                command = commands.recv() => match command {
-                    Some((key, SpeechCommand::Cancel)) => drop(jobs.abort(&key)),
-                    Some((_, SpeechCommand::WarmUp)) => drop(tokio::spawn(self.providers.responder.warm_up())),
-                    // What a tool does is done, whatever becomes of the turn.
-                    Some((key, SpeechCommand::RunTool { run, call_id, tool, arguments })) => {
-                        let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { continue };
-                        tokio::spawn(async move {
-                            let outcome = tools.run(&call_id, &tool, &arguments).await;
-                            shard.speech(key, SpeechEvent::ToolFinished { run, outcome }).await;
-                        });
+                command = commands.recv() => {
+                    let Some((key, command)) = command else { return };
+                    if let Some(command) = self.pass_on(&mut sessions, key, command) {
+                        self.begin(&mut jobs, key, command);
                     }
-                    Some((key, SpeechCommand::FindTools { servers })) => {
-                        for server in servers.iter() {
-                            tokio::spawn(find_tools(self.tools.clone(), server.clone(), self.shard(key), key));
-                        }
-                    }
-                    Some((key, command)) => self.begin(&mut jobs, key, command),
-                    None => return,
-                },
+                }
                 Some((_key, ended)) = jobs.join_next(), if !jobs.is_empty() => {
                     if let Err(error) = ended && error.is_panic() {
                         tracing::error!(%error, "a speech job panicked");
@@ -85,13 +90,54 @@ impl Desk {
         }
     }
 
+    /// Gives the command to the call's session, if it has one and is to have it; what comes back is the three stages'.
+    fn pass_on(&self, sessions: &mut Sessions, key: CallKey, command: SpeechCommand) -> Option<SpeechCommand> {
+        match command {
+            SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => Some(command),
+            SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech } => {
+                if let Some((realtime, job)) = self.providers.realtime.clone().zip(self.job(key)) {
+                    sessions.open(key, realtime, job);
+                }
+                // The stages say the fixed texts, and help out.
+                sessions.pass_on(key, command.clone());
+                Some(command)
+            }
+            command => sessions.pass_on(key, command),
+        }
+    }
+
+    fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
+        match command {
+            SpeechCommand::Cancel => drop(jobs.abort(&key)),
+            SpeechCommand::WarmUp { .. } => drop(tokio::spawn(self.providers.clone().warm_up())),
+            SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
+            // What a tool does is done, whatever becomes of the turn.
+            SpeechCommand::RunTool { run, call_id, tool, arguments } => {
+                let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { return };
+                tokio::spawn(async move {
+                    let outcome = tools.run(&call_id, &tool, &arguments).await;
+                    shard.speech(key, SpeechEvent::ToolFinished { run, outcome }).await;
+                });
+            }
+            SpeechCommand::FindTools { servers } => {
+                for server in servers.iter() {
+                    tokio::spawn(find_tools(self.tools.clone(), server.clone(), self.shard(key), key));
+                }
+            }
+            command => {
+                if let Some(job) = self.job(key) {
+                    jobs.spawn(key, job.serve(command));
+                }
+            }
+        }
+    }
+
     fn shard(&self, key: CallKey) -> Option<ShardHandle> {
         self.shards.get(usize::from(key.shard)).cloned()
     }
 
-    fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
-        let Some(shard) = self.shard(key) else { return };
-        jobs.spawn(key, Job { providers: self.providers.clone(), shard, key }.serve(command));
+    fn job(&self, key: CallKey) -> Option<Job> {
+        Some(Job { providers: self.providers.clone(), shard: self.shard(key)?, key })
     }
 }
 
@@ -108,7 +154,7 @@ async fn find_tools(tools: Arc<Tools>, server: Arc<McpServer>, shard: Option<Sha
 impl Job {
     async fn serve(self, command: SpeechCommand) {
         let (hearing, utterance, outcome) = match command {
-            SpeechCommand::Transcribe { hearing, law, audio } => {
+            SpeechCommand::Transcribe { hearing, law, audio, .. } => {
                 (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
             SpeechCommand::Respond { utterance, law, voice, messages, tools } => {
@@ -119,10 +165,7 @@ impl Job {
                 self.say(utterance, law, voice, text).await;
                 return;
             }
-            SpeechCommand::RunTool { .. }
-            | SpeechCommand::FindTools { .. }
-            | SpeechCommand::WarmUp
-            | SpeechCommand::Cancel => return,
+            _ => return,
         };
         if let Err(error) = outcome {
             let (stage, error) = (error.stage(), error.to_string());
@@ -132,7 +175,7 @@ impl Job {
 
     async fn transcribe(&self, hearing: HearingId, law: Law, audio: &[u8]) -> Result<(), SpeechError> {
         let pcm = audio.iter().map(|&byte| law.decode(byte)).collect();
-        let text = self.providers.transcriber.transcribe(pcm).await?;
+        let text = self.providers.transcriber.transcribe(pcm).await?.what;
         self.tell(SpeechEvent::Transcribed { hearing, text: text.trim().to_owned() }).await;
         Ok(())
     }
@@ -143,9 +186,9 @@ impl Job {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
-        deltas: impl Future<Output = Result<ChatStream, SpeechError>>,
+        deltas: impl Future<Output = Result<Served<ChatStream>, SpeechError>>,
     ) -> Result<(), SpeechError> {
-        let deltas = deltas.await?;
+        let deltas = deltas.await?.what;
         let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
         let (spoken, voices) = mpsc::channel(1);
         let ((), (), ()) = tokio::try_join!(
@@ -198,7 +241,7 @@ impl Job {
         spoken: mpsc::Sender<(String, VoiceStream)>,
     ) -> Result<(), SpeechError> {
         while let Some(text) = sentences.recv().await {
-            let voice = self.providers.synthesizer.speak(voice.clone(), text.clone()).await?;
+            let voice = self.providers.synthesizer.speak(voice.clone(), text.clone()).await?.what;
             // The other half ends only when this one does, or with an error that ends both.
             let _ = spoken.send((text, voice)).await;
         }
@@ -218,9 +261,10 @@ impl Job {
         Ok(())
     }
 
-    async fn speak_one(&self, utterance: UtteranceId, law: Law, mut voice: VoiceStream) -> Result<(), SpeechError> {
-        let mut encoder = VoiceEncoder::new(self.providers.synthesizer.sample_rate_hz(), law)?;
-        while let Some(pcm) = voice.try_next().await? {
+    async fn speak_one(&self, utterance: UtteranceId, law: Law, voice: VoiceStream) -> Result<(), SpeechError> {
+        let VoiceStream { sample_rate_hz, mut pcm } = voice;
+        let mut encoder = VoiceEncoder::new(sample_rate_hz, law)?;
+        while let Some(pcm) = pcm.try_next().await? {
             self.voice(utterance, encoder.push(&pcm)).await;
         }
         self.voice(utterance, encoder.finish()).await;
@@ -230,7 +274,7 @@ impl Job {
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
     async fn say(&self, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String) {
         let prompt = Prompt { voice, text, law };
-        let (text, audio) = self.providers.prompts.audio(&prompt, self.providers.synthesizer.as_ref()).await;
+        let (text, audio) = self.providers.prompts.audio(&prompt, &self.providers.synthesizer).await;
         self.tell(SpeechEvent::Sentence { utterance, text }).await;
         self.voice(utterance, audio).await;
         self.tell(SpeechEvent::Said { utterance }).await;
@@ -247,19 +291,12 @@ impl Job {
     }
 }
 
-// === impl SpeechError ===
+impl Caller for Job {
+    fn tell(&self, event: SpeechEvent) -> BoxFuture<'_, ()> {
+        self.shard.speech(self.key, event).boxed()
+    }
 
-impl SpeechError {
-    /// The stage that failed.
-    pub fn stage(&self) -> SpeechStage {
-        match self {
-            Self::TimedOut { stage, .. }
-            | Self::Unreachable { stage, .. }
-            | Self::Refused { stage, .. }
-            | Self::CutOff { stage, .. }
-            | Self::Malformed { stage, .. } => *stage,
-            Self::SampleRate(_) => SpeechStage::Synthesis,
-            Self::NoAnswer => SpeechStage::Chat,
-        }
+    fn by_stages(&self, command: SpeechCommand) -> BoxFuture<'static, ()> {
+        self.clone().serve(command).boxed()
     }
 }

@@ -1,17 +1,22 @@
 //! Hearing, thinking and speaking: the ports a call's turn is served through.
 //! Who serves them is `openai` (any OpenAI-compatible base URL); `offline` is such a server on loopback.
 
+mod breaker;
 mod desk;
 pub mod offline;
 pub mod openai;
 mod ports;
 mod prompts;
+pub mod realtime;
+mod route;
 pub mod sentences;
 mod voice;
 
+pub use breaker::BreakerSettings;
 pub use desk::{Desk, Providers};
 pub use ports::{
-    ChatDelta, ChatMessage, ChatStream, Responder, SpeechError, Synthesizer, ToolCall, ToolDefinition, Transcriber,
-    VoiceStream,
+    ChatDelta, ChatMessage, ChatStream, PcmStream, Provider, Responder, SpeechError, Synthesizer, ToolCall,
+    ToolDefinition, Transcriber, VoiceStream, hearing_time,
 };
 pub use prompts::Prompts;
+pub use route::{Route, RouteSettings, Served};

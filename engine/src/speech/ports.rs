@@ -25,31 +25,39 @@ pub enum ChatDelta {
 
 pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatDelta, SpeechError>> + Send>>;
 
-/// Synthesised speech as it comes: 16-bit little-endian mono PCM at [`Synthesizer::sample_rate_hz`], cut anywhere.
-pub type VoiceStream = Pin<Box<dyn Stream<Item = Result<Bytes, SpeechError>> + Send>>;
+/// 16-bit little-endian mono PCM, cut anywhere.
+pub type PcmStream = Pin<Box<dyn Stream<Item = Result<Bytes, SpeechError>> + Send>>;
 
-/// Speech to text. `pcm` is 8 kHz mono; an empty text means that no words could be made out.
-pub trait Transcriber: Send + Sync {
-    fn transcribe(&self, pcm: Vec<i16>) -> BoxFuture<'static, Result<String, SpeechError>>;
+/// Synthesised speech as it comes.
+pub struct VoiceStream {
+    pub sample_rate_hz: u32,
+    pub pcm: PcmStream,
 }
 
-/// A conversation to its next line, streamed. `tools` are what the model may call in it.
-pub trait Responder: Send + Sync {
-    fn respond(
-        &self,
-        messages: Vec<ChatMessage>,
-        tools: Arc<[ToolDefinition]>,
-    ) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
-
+/// What every stage's provider has.
+pub trait Provider: Send + Sync {
     /// A call has begun: have connections ready for its first turn. What goes wrong shows when they are needed.
     fn warm_up(&self) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
 }
 
+/// Speech to text. `pcm` is 8 kHz mono; an empty text means that no words could be made out.
+pub trait Transcriber: Provider {
+    fn transcribe(&self, pcm: Vec<i16>) -> BoxFuture<'static, Result<String, SpeechError>>;
+}
+
+/// A conversation to its next line, streamed. `tools` are what the model may call in it.
+pub trait Responder: Provider {
+    fn respond(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Arc<[ToolDefinition]>,
+    ) -> BoxFuture<'static, Result<ChatStream, SpeechError>>;
+}
+
 /// Text to speech, streamed, by the voice of that name; `None`: the provider's own choice.
-pub trait Synthesizer: Send + Sync {
-    fn sample_rate_hz(&self) -> u32;
+pub trait Synthesizer: Provider {
     fn speak(&self, voice: Option<Arc<str>>, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>>;
 }
 
@@ -70,4 +78,36 @@ pub enum SpeechError {
     SampleRate(#[from] ResampleError),
     #[error("{stage:?}: {base_url} sent what cannot be understood: {reason}")]
     Malformed { stage: SpeechStage, base_url: String, reason: String },
+}
+
+/// What is added to the time a transcription may take, for so many samples at 8 kHz: a twentieth of their length.
+pub fn hearing_time(samples: usize) -> Duration {
+    Duration::from_micros(samples as u64 * 125 / 20)
+}
+
+// === impl SpeechError ===
+
+impl SpeechError {
+    /// The stage that failed.
+    pub fn stage(&self) -> SpeechStage {
+        match self {
+            Self::TimedOut { stage, .. }
+            | Self::Unreachable { stage, .. }
+            | Self::Refused { stage, .. }
+            | Self::CutOff { stage, .. }
+            | Self::Malformed { stage, .. } => *stage,
+            Self::SampleRate(_) => SpeechStage::Synthesis,
+            Self::NoAnswer => SpeechStage::Chat,
+        }
+    }
+
+    /// True if another provider may do better. What is wrong with our request or our key must be seen and put right,
+    /// not hidden by somebody who serves all the same.
+    pub fn is_providers_fault(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Unreachable { .. } | Self::CutOff { .. } | Self::Malformed { .. } => true,
+            Self::Refused { status, .. } => *status >= 500 || matches!(status, 408 | 429),
+            Self::NoAnswer | Self::SampleRate(_) => false,
+        }
+    }
 }

@@ -9,7 +9,8 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use lru::LruCache;
 
-use super::ports::{SpeechError, Synthesizer};
+use super::ports::{SpeechError, Synthesizer, VoiceStream};
+use super::route::{Route, Served};
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
 
@@ -24,6 +25,9 @@ const MOST_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Longest a caller waits for a fixed text that is not kept yet; then the apology is played.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The same, when synthesis has just failed: the caller has waited for that already.
+const PATIENCE_WITH_THE_ILL: Duration = Duration::from_millis(500);
 
 /// Pause between attempts to synthesise the fixed texts ahead of the first call.
 const WARM_RETRY: Duration = Duration::from_secs(2);
@@ -53,9 +57,10 @@ impl Default for Prompts {
 
 impl Prompts {
     /// A fixed text's audio, and the text it is: the apology's if the provider fails or is slow.
-    pub async fn audio(&self, prompt: &Prompt, synthesizer: &dyn Synthesizer) -> (String, Bytes) {
+    pub async fn audio(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> (String, Bytes) {
         let text = prompt.text.as_str();
-        match tokio::time::timeout(PATIENCE, self.get_or_synthesize(prompt, synthesizer)).await {
+        let patience = if synthesizer.is_well() { PATIENCE } else { PATIENCE_WITH_THE_ILL };
+        match tokio::time::timeout(patience, self.get_or_synthesize(prompt, synthesizer)).await {
             Ok(Ok(audio)) => return (text.to_owned(), audio),
             Ok(Err(error)) => {
                 tracing::warn!(%error, text, "cannot speak a fixed text; the recorded apology is played instead");
@@ -66,7 +71,7 @@ impl Prompts {
     }
 
     /// Synthesises `texts` in the node's voice ahead of the first call; goes on trying while the provider is away.
-    pub async fn warm(&self, texts: &[String], synthesizer: &dyn Synthesizer) {
+    pub async fn warm(&self, texts: &[String], synthesizer: &Route<dyn Synthesizer>) {
         for text in texts.iter().filter(|t| !t.is_empty()) {
             for law in [Law::Mu, Law::A] {
                 let prompt = Prompt { voice: None, text: text.clone(), law };
@@ -78,13 +83,20 @@ impl Prompts {
         }
     }
 
-    async fn get_or_synthesize(&self, prompt: &Prompt, synthesizer: &dyn Synthesizer) -> Result<Bytes, SpeechError> {
+    async fn get_or_synthesize(
+        &self,
+        prompt: &Prompt,
+        synthesizer: &Route<dyn Synthesizer>,
+    ) -> Result<Bytes, SpeechError> {
         if let Some(audio) = self.kept().get(prompt) {
             return Ok(audio.clone());
         }
-        let audio = synthesize(prompt, synthesizer).await?;
-        self.kept().put(prompt.clone(), audio.clone());
-        Ok(audio)
+        let Served { by, what } = synthesize(prompt, synthesizer).await?;
+        // Another voice than the agent's own is for when there is no other.
+        if by == 0 {
+            self.kept().put(prompt.clone(), what.clone());
+        }
+        Ok(what)
     }
 
     fn kept(&self) -> MutexGuard<'_, LruCache<Prompt, Bytes>> {
@@ -92,15 +104,16 @@ impl Prompts {
     }
 }
 
-async fn synthesize(prompt: &Prompt, synthesizer: &dyn Synthesizer) -> Result<Bytes, SpeechError> {
-    let mut voice = synthesizer.speak(prompt.voice.clone(), prompt.text.clone()).await?;
-    let mut encoder = VoiceEncoder::new(synthesizer.sample_rate_hz(), prompt.law)?;
+async fn synthesize(prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Result<Served<Bytes>, SpeechError> {
+    let Served { by, what } = synthesizer.speak(prompt.voice.clone(), prompt.text.clone()).await?;
+    let VoiceStream { sample_rate_hz, mut pcm } = what;
+    let mut encoder = VoiceEncoder::new(sample_rate_hz, prompt.law)?;
     let mut audio = BytesMut::new();
-    while let Some(pcm) = voice.try_next().await? {
+    while let Some(pcm) = pcm.try_next().await? {
         audio.extend_from_slice(&encoder.push(&pcm));
     }
     audio.extend_from_slice(&encoder.finish());
-    Ok(audio.freeze())
+    Ok(Served { by, what: audio.freeze() })
 }
 
 fn apology(law: Law) -> Bytes {

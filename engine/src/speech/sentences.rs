@@ -51,6 +51,17 @@ impl SentenceSplitter {
         sentences
     }
 
+    /// Returns what has come of the next piece, in whole words, if it is enough to begin with: for a voice that does not
+    /// wait for its text.
+    pub fn take_words(&mut self) -> Option<String> {
+        let end = self.pending.trim_end().rfind(char::is_whitespace)?;
+        if self.pending.get(..end)?.trim().chars().count() < FIRST_CLAUSE {
+            return None;
+        }
+        let rest = self.pending.split_off(end);
+        speakable(&std::mem::replace(&mut self.pending, rest))
+    }
+
     /// Returns what is left when no more text will come.
     pub fn flush(&mut self) -> Option<String> {
         speakable(&std::mem::take(&mut self.pending))

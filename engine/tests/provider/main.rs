@@ -6,6 +6,7 @@
 mod chat;
 mod fake;
 mod retry;
+mod route;
 mod synthesis;
 mod transcription;
 

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use engine::speech::openai::OpenAiClient;
+use engine::speech::openai::{OpenAiClient, OpenAiConfig};
 use engine::speech::{ChatMessage, Responder, SpeechError, Synthesizer, Transcriber};
 use futures::StreamExt;
 use serde_json::json;
@@ -66,6 +68,18 @@ async fn too_many_requests_is_tried_again_only_if_the_provider_says_soon() {
 }
 
 #[tokio::test]
+async fn where_another_provider_could_serve_a_retry_after_is_waited_for_less_long() {
+    let fake = Fake::start([refusal(429, Some("1"))]).await;
+    let config = OpenAiConfig {
+        base_url: fake.base_url.clone(),
+        longest_retry_after: Duration::from_millis(100),
+        ..OpenAiConfig::default()
+    };
+    let client = OpenAiClient::new(config).expect("a valid configuration");
+    assert_eq!(transcribe(&client).await, refused(&fake, 429));
+}
+
+#[tokio::test]
 async fn our_own_mistakes_are_not_repeated() {
     for status in [400, 401, 403, 404, 422] {
         let fake = Fake::start([refusal(status, Some("0"))]).await;
@@ -98,7 +112,7 @@ async fn chat_and_speech_are_tried_once_more_too() {
     let client = client(&fake.base_url, patient());
     let question = vec![ChatMessage::User("Open?".to_owned())];
     assert_eq!(client.respond(question, Arc::default()).await.expect("an answer").count().await, 1);
-    assert_eq!(client.speak(None, "Yes.".to_owned()).await.expect("a voice").count().await, 1);
+    assert_eq!(client.speak(None, "Yes.".to_owned()).await.expect("a voice").pcm.count().await, 1);
     assert_eq!(fake.seen().len(), 4);
 }
 
@@ -106,7 +120,7 @@ async fn chat_and_speech_are_tried_once_more_too() {
 async fn nothing_is_tried_again_once_the_answer_has_begun() {
     let fake = Fake::start([Reply::Stream("audio/pcm", vec![Bytes::from_static(&[1, 0])], End::CutOff)]).await;
     let voice = client(&fake.base_url, patient()).speak(None, "Yes.".to_owned()).await.expect("a voice");
-    let chunks: Vec<_> = voice.collect().await;
+    let chunks: Vec<_> = voice.pcm.collect().await;
     assert!(matches!(chunks[..], [Ok(_), Err(SpeechError::CutOff { .. })]), "{chunks:?}");
     assert_eq!(fake.seen().len(), 1);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use edge_protocol::SpeechStage;
 use engine::speech::openai::Timeouts;
-use engine::speech::{SpeechError, Synthesizer};
+use engine::speech::{SpeechError, Synthesizer, VoiceStream};
 use futures::StreamExt;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ const PCM: &str = "audio/pcm";
 async fn speak(fake: &Fake, timeouts: Timeouts) -> (Vec<u8>, Option<SpeechError>) {
     let mut bytes = Vec::new();
     match client(&fake.base_url, timeouts).speak(None, "We are open.".to_owned()).await {
-        Ok(mut voice) => {
+        Ok(VoiceStream { pcm: mut voice, .. }) => {
             while let Some(chunk) = voice.next().await {
                 match chunk {
                     Ok(chunk) => bytes.extend_from_slice(&chunk),
@@ -69,7 +69,7 @@ async fn an_agent_may_speak_with_its_own_voice() {
 async fn the_first_bytes_are_there_before_the_last_ones_are_made() {
     let fake = Fake::start([Reply::Stream(PCM, vec![Bytes::from_static(&[1, 0])], End::Silence)]).await;
     let mut voice = client(&fake.base_url, patient()).speak(None, "We are open.".to_owned()).await.expect("a voice");
-    assert_eq!(voice.next().await, Some(Ok(Bytes::from_static(&[1, 0]))));
+    assert_eq!(voice.pcm.next().await, Some(Ok(Bytes::from_static(&[1, 0]))));
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn what_is_no_audio_is_malformed() {
 async fn dropping_the_voice_aborts_the_request() {
     let mut fake = Fake::start([Reply::Stream(PCM, vec![Bytes::from_static(&[1, 0])], End::Silence)]).await;
     let mut voice = client(&fake.base_url, patient()).speak(None, "We are open.".to_owned()).await.expect("a voice");
-    assert!(voice.next().await.is_some());
+    assert!(voice.pcm.next().await.is_some());
     drop(voice);
     fake.given_up().await;
 }

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use edge_protocol::SpeechStage;
 use engine::speech::openai::{OpenAiClient, OpenAiConfig, Timeouts};
-use engine::speech::{SpeechError, Transcriber};
+use engine::speech::{SpeechError, Transcriber, hearing_time};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -52,7 +52,11 @@ async fn a_provider_that_stays_silent_times_out() {
     let error = client(&fake.base_url, timeouts).transcribe(vec![0; 800]).await;
     assert_eq!(
         error,
-        Err(SpeechError::TimedOut { stage: SpeechStage::Transcription, base_url: fake.base_url.clone(), after: SHORT })
+        Err(SpeechError::TimedOut {
+            stage: SpeechStage::Transcription,
+            base_url: fake.base_url.clone(),
+            after: SHORT + hearing_time(800)
+        })
     );
 }
 

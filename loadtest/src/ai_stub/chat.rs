@@ -28,13 +28,7 @@ pub struct StubCall {
 }
 
 pub async fn answer(State(stub): State<Arc<Stub>>, Json(request): Json<Value>) -> Response {
-    let text = match (result(&request), &stub.reply) {
-        (Some(result), _) => format!("The result is {result}."),
-        (None, Some(reply)) => reply.clone(),
-        (None, None) => {
-            format!("You said {}. I am a test voice and say this to every caller. What else?", last_line(&request))
-        }
-    };
+    let text = reply_to(&stub, last_line(&request), result(&request));
     let call = stub.tool.as_ref().filter(|tool| result(&request).is_none() && offers(&request, &tool.name));
     let streamed = request["stream"].as_bool().unwrap_or(false);
     let treatment = faults::treat(stub.faults.as_ref(), Stage::Chat, stub.token_after).await;
@@ -51,6 +45,15 @@ pub async fn answer(State(stub): State<Arc<Stub>>, Json(request): Json<Value>) -
         _ => faults::whole(events),
     };
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+/// What the stub says to a caller's line, or to a tool's result.
+pub fn reply_to(stub: &Stub, line: &str, result: Option<&str>) -> String {
+    match (result, &stub.reply) {
+        (Some(result), _) => format!("The result is {result}."),
+        (None, Some(reply)) => reply.clone(),
+        (None, None) => format!("You said {line}. I am a test voice and say this to every caller. What else?"),
+    }
 }
 
 fn offers(request: &Value, name: &str) -> bool {

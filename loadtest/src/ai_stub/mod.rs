@@ -1,8 +1,9 @@
-//! A provider that is none: the OpenAI HTTP API with fixed latencies, for load and failure tests.
+//! A provider that is none: the OpenAI HTTP and Realtime APIs with fixed latencies, for load and failure tests.
 //! It understands nothing; a conversation with sense is the engine's offline server.
 
 mod chat;
 mod faults;
+mod realtime;
 mod speech;
 mod transcription;
 
@@ -55,6 +56,7 @@ pub async fn serve(
         .route("/v1/audio/transcriptions", post(transcription::answer))
         .route("/v1/chat/completions", post(chat::answer))
         .route("/v1/audio/speech", post(speech::answer))
+        .route("/v1/realtime", get(realtime::connect))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(Arc::new(stub));
     // Without it the kernel holds back small packets, and the latencies are not the ones asked for.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::Stub;
 use super::faults::{self, Stage, Treatment, refusal};
 
-const RATE_HZ: usize = 24_000;
+pub const RATE_HZ: usize = 24_000;
 /// A person speaks some 16 characters a second.
 const MS_PER_CHARACTER: usize = 60;
 const LONGEST_MS: usize = 60_000;
@@ -26,7 +26,7 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(10);
 /// Half a second is said before the connection is cut.
 const PIECES_BEFORE_CUT: usize = 5;
 
-static VOICE: LazyLock<Bytes> = LazyLock::new(voice);
+pub static VOICE: LazyLock<Bytes> = LazyLock::new(voice);
 
 #[derive(Debug, Deserialize)]
 pub struct SpeechRequest {
@@ -55,10 +55,14 @@ pub async fn answer(State(stub): State<Arc<Stub>>, Json(request): Json<SpeechReq
     ([(header::CONTENT_TYPE, "audio/pcm")], body).into_response()
 }
 
-/// How long `text` takes to say, in bytes of PCM.
+/// How long `text` takes to say, ms.
+pub fn length_ms(text: &str) -> usize {
+    (text.chars().count() * MS_PER_CHARACTER).min(LONGEST_MS)
+}
+
+/// The same in bytes of PCM.
 fn length_bytes(text: &str) -> usize {
-    let ms = (text.chars().count() * MS_PER_CHARACTER).min(LONGEST_MS);
-    ms * RATE_HZ / 1000 * 2
+    length_ms(text) * RATE_HZ / 1000 * 2
 }
 
 fn pcm() -> String {

@@ -1,4 +1,4 @@
-//! `loadtest ai-stub`: an OpenAI-compatible provider with fixed latencies and faults on demand.
+//! `loadtest ai-stub`: an OpenAI-compatible provider, HTTP and Realtime, with fixed latencies and faults on demand.
 //! The server is `ai_stub`.
 
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::{Outcome, stop_on_signal};
 use crate::ai_stub::{self, Fault, Faults, Stage, Stub, StubCall};
 
-/// Serve the OpenAI HTTP API with known latencies, and with faults on demand
+/// Serve the OpenAI HTTP and Realtime APIs with known latencies, and with faults on demand
 #[derive(Debug, Args)]
 pub struct AiStub {
     #[arg(long, default_value = "127.0.0.1:9000")]

@@ -30,8 +30,8 @@ const APOLOGY_AUDIO: &str = "engine/assets/apology.ulaw";
 /// As `loadtest ai-stub` names them.
 const FAULTS: [&str; 4] = ["slow", "500", "429", "cut"];
 
-/// Nobody waits longer for a sentence.
-const LONGEST_SILENCE: Duration = Duration::from_secs(12);
+/// Nobody waits longer for a sentence, from the question's last word on.
+const LONGEST_SILENCE: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]

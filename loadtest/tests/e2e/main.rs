@@ -18,6 +18,7 @@ mod made_calls;
 mod malformed;
 mod moved;
 mod phone;
+mod realtime;
 mod recovery;
 mod referred;
 mod talk;

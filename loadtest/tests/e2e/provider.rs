@@ -32,6 +32,11 @@ impl Provider {
         Ok(())
     }
 
+    /// Ends it, with its open connections.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
     pub fn settings(&self) -> Settings {
         at_port(self.port)
     }

@@ -22,7 +22,7 @@ use super::outbox::{Cue, Outbox};
 use super::settings::{AgentSettings, Interruptible};
 use super::speaker::{Heard, Speaker, Spoken};
 use super::speculation::Speculation;
-use super::speech_link::{HearingId, SpeechCommand, TurnId, UtteranceId};
+use super::speech_link::{HearingId, Pipeline, SoFar, SpeechCommand, TurnId, UtteranceId};
 use super::tools::{ToolRun, Toolbox};
 use super::turn::{Turn, TurnTimes};
 use crate::audio::FRAME_SAMPLES;
@@ -147,7 +147,7 @@ impl Conversation {
 
     /// The call is up: greet the caller.
     pub fn begin(&mut self, out: &mut Outbox) {
-        out.speech(SpeechCommand::WarmUp);
+        out.speech(SpeechCommand::WarmUp { pipeline: self.settings.pipeline });
         if !self.settings.mcp.is_empty() {
             out.speech(SpeechCommand::FindTools { servers: self.settings.mcp.clone() });
         }
@@ -223,6 +223,14 @@ impl Conversation {
     /// The call is over, whoever ended it: what was being said counts as far as it was heard.
     pub fn end(&mut self, now: Moment, out: &mut Outbox) {
         self.be_quiet(now, out);
+        if self.hears_for_itself() {
+            out.speech(SpeechCommand::Over);
+        }
+    }
+
+    /// The model hears the caller and speaks itself.
+    fn hears_for_itself(&self) -> bool {
+        self.settings.pipeline == Pipeline::SpeechToSpeech
     }
 
     /// Starts saying a fixed text in place of whatever was to be said.
@@ -246,7 +254,12 @@ impl Conversation {
     fn ask_for_transcript(&mut self, now: Moment, heard: CallerTurn, out: &mut Outbox) -> Turn {
         self.hearings += 1;
         let audio = heard.audio.clone();
-        out.speech(SpeechCommand::Transcribe { hearing: self.hearings, law: self.law, audio });
+        let so_far = self.hears_for_itself().then(|| SoFar {
+            voice: self.settings.voice.clone(),
+            messages: self.history.so_far(),
+            tools: self.toolbox.definitions(),
+        });
+        out.speech(SpeechCommand::Transcribe { hearing: self.hearings, law: self.law, audio, so_far });
         Turn {
             id: self.turns,
             hearing: self.hearings,
@@ -304,6 +317,10 @@ impl Conversation {
 
     fn utterance_over(&mut self, now: Moment, heard: Heard, interrupted: bool, out: &mut Outbox) {
         self.quiet_since = now;
+        if self.hears_for_itself() {
+            let (utterance, ms, text) = (heard.utterance, heard.heard_ms, heard.heard_text.clone());
+            out.speech(SpeechCommand::Heard { utterance, ms, text });
+        }
         if self.ordered.take_if(|ordered| *ordered == heard.utterance).is_some() {
             out.said();
         }

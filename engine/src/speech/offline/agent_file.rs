@@ -111,6 +111,8 @@ struct Raw {
     slots: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
     intents: Vec<RawIntent>,
     // What the engine reads of the same file (`control::agent`).
+    #[serde(default, rename = "pipeline")]
+    _pipeline: IgnoredAny,
     #[serde(default, rename = "numbers")]
     _numbers: IgnoredAny,
     #[serde(default, rename = "max_call_s")]

@@ -13,8 +13,6 @@ use thiserror::Error;
 
 /// Pause before the second try when the provider names none.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A longer `Retry-After` is not waited for: a caller is on the line.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// As much of an unexpected answer as goes into an error, characters.
 const EXCERPT: usize = 200;
 
@@ -37,6 +35,8 @@ pub(super) enum Failure {
 #[derive(Debug, Clone)]
 pub(super) struct Once {
     http: reqwest::Client,
+    /// A longer `Retry-After` is not waited for: a caller is on the line.
+    longest_retry_after: Duration,
 }
 
 /// How a try ended that may be worth another.
@@ -48,8 +48,8 @@ enum Try {
 // === impl Once ===
 
 impl Once {
-    pub(super) fn new(http: reqwest::Client) -> Self {
-        Self { http }
+    pub(super) fn new(http: reqwest::Client, longest_retry_after: Duration) -> Self {
+        Self { http, longest_retry_after }
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
@@ -74,7 +74,7 @@ impl Once {
         let request = request.build().await?;
         Ok(match self.http.execute(request).await {
             Ok(response) if response.status().is_success() => Try::Done(Ok(response)),
-            Ok(response) => refused(response).await,
+            Ok(response) => self.refused(response).await,
             Err(error) => {
                 let failure = Failure::from(&error);
                 // A connection that could not be had in time will not be had in more time. One that was closed
@@ -83,22 +83,27 @@ impl Once {
             }
         })
     }
-}
 
-async fn refused(response: Response) -> Try {
-    let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
-    // The status is what counts; a body that cannot be read only leaves the message empty.
-    let message = error_message(&response.text().await.unwrap_or_default());
-    let failure = Failure::Refused { status: status.as_u16(), message };
-    let worth_another = status.is_server_error() || (status == StatusCode::TOO_MANY_REQUESTS && retry_after.is_some());
-    let after = retry_after.unwrap_or(PAUSE);
-    if worth_another && after <= LONGEST_RETRY_AFTER { Try::Again { after, failure } } else { Try::Done(Err(failure)) }
+    async fn refused(&self, response: Response) -> Try {
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|seconds| seconds.trim().parse().ok())
+            .map(Duration::from_secs);
+        // The status is what counts; a body that cannot be read only leaves the message empty.
+        let message = error_message(&response.text().await.unwrap_or_default());
+        let failure = Failure::Refused { status: status.as_u16(), message };
+        let worth_another =
+            status.is_server_error() || (status == StatusCode::TOO_MANY_REQUESTS && retry_after.is_some());
+        let after = retry_after.unwrap_or(PAUSE);
+        if worth_another && after <= self.longest_retry_after {
+            Try::Again { after, failure }
+        } else {
+            Try::Done(Err(failure))
+        }
+    }
 }
 
 /// `error.message` of OpenAI's error object, or else the beginning of the body.

@@ -58,11 +58,6 @@ struct Answer {
 // === impl OpenAiClient ===
 
 impl Responder for OpenAiClient {
-    fn warm_up(&self) -> BoxFuture<'static, ()> {
-        let shared = self.shared.clone();
-        async move { shared.warm_up().await }.boxed()
-    }
-
     fn respond(
         &self,
         messages: Vec<ChatMessage>,

@@ -30,14 +30,17 @@ pub struct OpenAiConfig {
     /// Rate of the provider's `pcm` format, Hz; OpenAI's is 24,000.
     pub speech_rate_hz: u32,
     pub timeouts: Timeouts,
+    /// A refused request is made once more if the provider wants it no later than this.
+    pub longest_retry_after: Duration,
 }
 
-/// Longest waits, each measured on its own. With the one retry included, no stage waits longer than its own.
+/// Longest waits, each measured on its own. With the one retry included, no stage waits longer than its own: by default,
+/// whichever stage stalls, the caller hears an apology within 3 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// TCP and TLS.
     pub connect: Duration,
-    /// Request → whole transcript.
+    /// Request → whole transcript; [`hearing_time`](crate::speech::hearing_time) comes on top.
     pub transcription: Duration,
     /// Request → first piece of the answer.
     pub first_token: Duration,
@@ -75,6 +78,13 @@ impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
     }
+
+    /// For an `Authorization` header; `None` if it holds characters that one cannot carry.
+    pub(in crate::speech) fn bearer(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -97,6 +107,7 @@ impl Default for OpenAiConfig {
             voice: "alloy".to_owned(),
             speech_rate_hz: 24_000,
             timeouts: Timeouts::default(),
+            longest_retry_after: Duration::from_secs(1),
         }
     }
 }
@@ -107,11 +118,11 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
-            transcription: Duration::from_secs(6),
-            first_token: Duration::from_secs(5),
-            token_gap: Duration::from_secs(4),
-            first_audio: Duration::from_secs(5),
-            audio_gap: Duration::from_secs(3),
+            transcription: Duration::from_millis(2200),
+            first_token: Duration::from_millis(2200),
+            token_gap: Duration::from_secs(2),
+            first_audio: Duration::from_millis(2200),
+            audio_gap: Duration::from_secs(2),
         }
     }
 }
@@ -123,10 +134,7 @@ impl Endpoint {
         parse(&config.base_url)?;
         let mut headers = HeaderMap::new();
         if let Some(key) = &config.api_key {
-            let bearer = format!("Bearer {}", key.0.expose_secret());
-            let mut value = HeaderValue::from_str(&bearer).map_err(|_| ConfigError::ApiKey)?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, key.bearer().ok_or(ConfigError::ApiKey)?);
         }
         let api_key = config.api_key.as_ref().map_or_else(|| SecretString::from(""), |key| key.0.clone());
         Ok(Self { base_url: config.base_url.trim_end_matches('/').to_owned(), headers, api_key })

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use async_openai::Client;
 use edge_protocol::SpeechStage;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
-use crate::speech::SpeechError;
+use crate::speech::{Provider, SpeechError};
 
 pub use config::{ConfigError, OpenAiConfig, Secret, Timeouts};
 
@@ -44,7 +46,7 @@ impl OpenAiClient {
     pub fn new(config: OpenAiConfig) -> Result<Self, ConfigError> {
         let endpoint = Endpoint::new(&config)?;
         let http = config::http_client(&config)?;
-        let service = Once::new(http.clone());
+        let service = Once::new(http.clone(), config.longest_retry_after);
         let attempts = service.clone();
         // async-openai's own executor retries with backoff for up to minutes; a caller on the phone is gone by then.
         let api = Client::build(http, endpoint.clone())
@@ -56,6 +58,13 @@ impl OpenAiClient {
     /// The same provider speaking with another voice, over the same connections: an agent may have its own.
     pub fn with_voice(&self, voice: &str) -> Self {
         Self { shared: Arc::clone(&self.shared), voice: Arc::from(voice) }
+    }
+}
+
+impl Provider for OpenAiClient {
+    fn warm_up(&self) -> BoxFuture<'static, ()> {
+        let shared = self.shared.clone();
+        async move { shared.warm_up().await }.boxed()
     }
 }
 

@@ -34,10 +34,6 @@ struct Voice {
 // === impl OpenAiClient ===
 
 impl Synthesizer for OpenAiClient {
-    fn sample_rate_hz(&self) -> u32 {
-        self.shared.config.speech_rate_hz
-    }
-
     fn speak(&self, voice: Option<Arc<str>>, text: String) -> BoxFuture<'static, Result<VoiceStream, SpeechError>> {
         let shared = self.shared.clone();
         let voice = voice.unwrap_or_else(|| Arc::clone(&self.voice));
@@ -47,6 +43,7 @@ impl Synthesizer for OpenAiClient {
             let opened =
                 timeout_at(deadline, open(&shared, &voice, &text)).await.unwrap_or(Err(Failure::TimedOut(patience)));
             let response = opened.map_err(|failure| shared.error(SpeechStage::Synthesis, failure))?;
+            let sample_rate_hz = shared.config.speech_rate_hz;
             let voice = Voice { shared, body: response.bytes_stream().boxed(), deadline, patience, any_audio: false };
             // `None` as state ends the stream after an error.
             let chunks = stream::unfold(Some(voice), |voice| async move {
@@ -56,7 +53,7 @@ impl Synthesizer for OpenAiClient {
                     Err(failure) => Some((Err(voice.shared.error(SpeechStage::Synthesis, failure)), None)),
                 }
             });
-            Ok(chunks.boxed() as VoiceStream)
+            Ok(VoiceStream { sample_rate_hz, pcm: chunks.boxed() })
         }
         .boxed()
     }

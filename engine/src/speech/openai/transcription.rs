@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::speech::{SpeechError, Transcriber};
+use crate::speech::{SpeechError, Transcriber, hearing_time};
 
 use super::{Failure, OpenAiClient};
 
@@ -37,7 +37,7 @@ impl Transcriber for OpenAiClient {
                 response_format: Some(AudioResponseFormat::Json),
                 ..Default::default()
             };
-            let limit = shared.config.timeouts.transcription;
+            let limit = shared.config.timeouts.transcription + hearing_time(pcm.len());
             let audio = shared.api.audio();
             let transcriptions = audio.transcription();
             let answer = timeout(limit, transcriptions.create_byot::<_, Transcript>(request)).await;

@@ -132,3 +132,14 @@ proptest! {
         prop_assert_eq!(split(&text, 1), split(&text, 13));
     }
 }
+
+#[test]
+fn a_voice_in_a_hurry_gets_whole_words_only_and_not_too_few() {
+    let mut splitter = SentenceSplitter::new();
+    splitter.push("We are here unti");
+    assert_eq!(splitter.take_words(), None);
+    splitter.push("l half past fi");
+    assert_eq!(splitter.take_words().as_deref(), Some("We are here until half past"));
+    splitter.push("ve.");
+    assert_eq!(splitter.flush().as_deref(), Some("five."));
+}
