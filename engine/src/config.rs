@@ -21,6 +21,7 @@ use sip_bridge::sdp::{Codec, UnknownCodec};
 use thiserror::Error;
 
 use crate::audio::codec::OpusSettings;
+use crate::audio::ringback::Country;
 pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, SpeechConfig, SpeechConfigError};
@@ -83,6 +84,8 @@ pub struct Config {
     pub opus: OpusConfig,
     pub speech: SpeechConfig,
     pub edge: EdgeConfig,
+    /// Whose ringing tone a caller hears who waits to be given to somebody else.
+    pub ringback: Country,
     /// Follow a caller's REFER: the agent calls whom it names, through the usual trunk.
     pub accept_refer: bool,
     /// Ways out, by name.
@@ -252,6 +255,7 @@ impl Default for Config {
             opus: OpusConfig::default(),
             speech: SpeechConfig::default(),
             edge: EdgeConfig::default(),
+            ringback: Country::default(),
             accept_refer: false,
             trunks: BTreeMap::new(),
             routes: Vec::new(),

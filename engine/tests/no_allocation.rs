@@ -11,7 +11,8 @@ use std::time::Duration;
 use counting_allocator::allocations_so_far;
 use engine::audio::codec::{Codec, Encoded, Encoder, OpusSettings};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft};
+use engine::audio::ringback::Country;
+use engine::call::{AgentSettings, CallCommand, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft};
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, MasterKey, Profile, SendContext};
 use engine::rtp::write_header;
 use virtual_call::{CALLER, SPEECH, VirtualCall, agent, obedient, patient_agent, session, spoken};
@@ -228,6 +229,27 @@ fn a_call_over_frames_in_which_the_agent_speaks_allocates_nothing() {
         if let Some(mark) = marks.take_if(|_| n % 40 == 0) {
             call.call.handle_played(call.now, mark);
         }
+        call.now = call.now + Duration::from_millis(20);
+    }
+    assert_eq!(allocations_so_far() - before, 0);
+}
+
+#[test]
+fn a_caller_who_waits_allocates_nothing_whether_it_rings_or_there_is_early_media() {
+    let mut call = VirtualCall::new(agent(), obedient("", ""));
+    call.ssrc = 0xD00D;
+    call.run_for(1000);
+    for command in [CallCommand::StepAside, CallCommand::Ring(Country::default())] {
+        call.call.command(call.now, command);
+    }
+    assert_eq!(allocations(&mut call, &[0xFF; 320], 400), 0);
+    let mut other = VirtualCall::new(agent(), obedient("", ""));
+    other.run_for(1000);
+    let mut packet = [0; MAX_PACKET_BYTES];
+    let before = allocations_so_far();
+    for _ in 0..20 {
+        call.call.hear_early(other.call.early_media().unwrap());
+        assert!(call.call.tick(call.now, &mut packet).is_some());
         call.now = call.now + Duration::from_millis(20);
     }
     assert_eq!(allocations_so_far() - before, 0);

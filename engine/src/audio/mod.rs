@@ -12,6 +12,7 @@ pub mod pitch;
 pub mod playout;
 pub mod quality;
 pub mod resample;
+pub mod ringback;
 pub mod vad;
 
 mod conceal;

@@ -9,6 +9,7 @@ mod g711;
 mod jitter;
 mod quality;
 mod resample;
+mod ringback;
 mod vad;
 
 /// Sample `n` of a sine wave at 8 kHz.

@@ -4,7 +4,8 @@
 use edge_protocol::{EventKind, SipStatus};
 
 use super::Call;
-use super::company::Company;
+use super::company::{Company, Waiting};
+use crate::audio::ringback::{Country, Ringback};
 use crate::clock::Moment;
 
 /// One thing a call is told.
@@ -20,6 +21,8 @@ pub enum CallCommand {
     Instruct(String),
     /// The agent falls silent until it is told otherwise.
     StepAside,
+    /// A caller who waits hears how it rings at the one who is called.
+    Ring(Country),
     /// The agent comes back, and says this first.
     StepIn { say: Option<String> },
     /// The INVITE of an outbound call was answered with a no; it goes into `CallEnded`.
@@ -49,14 +52,17 @@ impl Call {
                 self.company = Company::Nobody;
                 self.conversation.pause(now, &mut self.out);
             }
-            CallCommand::StepIn { say } if matches!(self.company, Company::Nobody) => {
+            CallCommand::Ring(country) if matches!(self.company, Company::Nobody | Company::Waiting(_)) => {
+                self.company = Company::Waiting(Box::new(Waiting::new(Ringback::new(country, self.law))));
+            }
+            CallCommand::StepIn { say } if matches!(self.company, Company::Nobody | Company::Waiting(_)) => {
                 self.company = Company::Agent;
                 self.conversation.resume(now);
                 if let Some(text) = say {
                     self.conversation.say_now(now, text, &mut self.out);
                 }
             }
-            CallCommand::StepAside | CallCommand::StepIn { .. } => {}
+            CallCommand::StepAside | CallCommand::Ring(_) | CallCommand::StepIn { .. } => {}
             CallCommand::NotTaken(status) => self.not_taken = Some(status),
         }
     }

@@ -1,9 +1,11 @@
-//! Whom the caller talks with: the agent, nobody for the moment, or another call this one is bridged to.
+//! Whom the caller talks with: the agent, nobody for the moment, whoever rings, or another call this one is bridged to.
 //! Which calls are bridged, and when a frame crosses over, is the shard's business.
 
 use std::collections::VecDeque;
 
 use crate::audio::FRAME_SAMPLES;
+use crate::audio::ringback::Ringback;
+use crate::call::frame_leg::LawFrame;
 
 /// 20 ms of linear audio at 8 kHz.
 pub type PcmFrame = [i16; FRAME_SAMPLES];
@@ -34,7 +36,17 @@ pub(super) enum Company {
     Agent,
     /// The agent is silent and hears nothing: a call is being made, or the other party of a transfer.
     Nobody,
+    /// The caller waits for somebody who is being called.
+    Waiting(Box<Waiting>),
     Peer(Box<Bridge>),
+}
+
+/// What a caller hears who waits: how it rings, or what the other side sends before it answers (early media).
+#[derive(Debug)]
+pub(super) struct Waiting {
+    tone: Ringback,
+    early: bool,
+    heard: Option<PcmFrame>,
 }
 
 /// One call's half of a bridge.
@@ -56,8 +68,30 @@ impl Company {
     pub fn bridge(&mut self) -> Option<&mut Bridge> {
         match self {
             Self::Peer(bridge) => Some(bridge.as_mut()),
-            Self::Agent | Self::Nobody => None,
+            Self::Agent | Self::Nobody | Self::Waiting(_) => None,
         }
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    pub fn new(tone: Ringback) -> Self {
+        Self { tone, early: false, heard: None }
+    }
+
+    /// The other side's next 20 ms; from the first on they are heard instead of the tone.
+    pub fn hear(&mut self, audio: PcmFrame) {
+        self.early = true;
+        self.heard = Some(audio);
+    }
+
+    /// The next 20 ms: those of the other side if it sends any, else the tone, in `tone`. True if that sounds.
+    pub fn next_frame(&mut self, tone: &mut LawFrame) -> (Option<PcmFrame>, bool) {
+        if self.early {
+            return (Some(self.heard.take().unwrap_or([0; FRAME_SAMPLES])), true);
+        }
+        (None, self.tone.next_frame(tone))
     }
 }
 

@@ -303,6 +303,14 @@ impl Call {
                 self.conversation.tick_aside(now, &mut self.out);
                 true
             }
+            Company::Waiting(waiting) => {
+                let (early, sounds) = waiting.next_frame(&mut self.agent_frame);
+                if let Some(audio) = early {
+                    law.encode_into(peer.insert(audio), &mut self.agent_frame);
+                }
+                self.conversation.tick_aside(now, &mut self.out);
+                sounds
+            }
             Company::Nobody => {
                 self.agent_frame.fill(law.silence());
                 self.conversation.tick_aside(now, &mut self.out);
@@ -473,6 +481,18 @@ impl Call {
                 // More keys than may wait are more than anybody presses.
                 let _ = self.key_sender.press(key.encode_utf8(&mut [0; 4]));
             }
+        }
+    }
+
+    /// What the other side sends, of a call that is being made; nothing before its first packet.
+    pub fn early_media(&self) -> Option<PcmFrame> {
+        self.learned_source().map(|_| self.caller_frame.map(|byte| self.law.decode(byte)))
+    }
+
+    /// What is sent by whom the caller waits for; it is heard with the next tick.
+    pub fn hear_early(&mut self, audio: PcmFrame) {
+        if let Company::Waiting(waiting) = &mut self.company {
+            waiting.hear(audio);
         }
     }
 

@@ -45,6 +45,8 @@ pub struct Dial {
 pub enum Stage {
     Dialling,
     Ringing,
+    /// The other side may send audio before it answers.
+    Early,
     Answered,
     /// Not taken, or over.
     Gone(SipStatus),
@@ -232,6 +234,7 @@ impl Dialling {
                         }
                         if let Some(session) = self.media.take_answer(&sdp, &self.node.config) {
                             self.media.shard.change(self.media.key, session).await;
+                            self.stage.send_replace(Stage::Early);
                         }
                         continue;
                     }
@@ -313,20 +316,6 @@ impl OutboundLeg {
 
     pub fn said(&mut self) -> &mut watch::Receiver<u32> {
         &mut self.said
-    }
-
-    /// Waits until it is answered.
-    ///
-    /// # Errors
-    /// The answer that said no.
-    pub async fn answered(&mut self) -> Result<(), SipStatus> {
-        let mut stage = self.stage.clone();
-        let settled = stage.wait_for(|stage| matches!(stage, Stage::Answered | Stage::Gone(_))).await;
-        match settled.as_deref() {
-            Ok(Stage::Gone(status)) => Err(status.clone()),
-            Ok(_) => Ok(()),
-            Err(_) => Err(SipStatus { code: 500, reason: "The call came to nothing".to_owned() }),
-        }
     }
 
     /// Waits until it has come further; how far it is.

@@ -45,6 +45,7 @@ pub async fn follow(node: Arc<Node>, agent: Arc<AgentSettings>, refer_to: String
         match call.next_stage().await {
             Stage::Dialling => {}
             Stage::Ringing => reports.notify(180),
+            Stage::Early => reports.notify(183),
             Stage::Answered => return reports.notify(200),
             Stage::Gone(status) => return reports.notify(status.code),
         }

@@ -41,7 +41,7 @@ pub async fn put_through(
             () = incoming.cancelled() => return Err(NotThrough(None)),
             stage = party.next_stage() => match stage {
                 Stage::Dialling => {}
-                Stage::Ringing => ring(incoming).await,
+                Stage::Ringing | Stage::Early => ring(incoming).await,
                 Stage::Answered => return Ok(party),
                 Stage::Gone(status) => return Err(no(status.code.max(400), &status.reason)),
             },

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::Node;
 use super::orders::TransferOrder;
-use super::outbound::{Dial, OutboundLeg, dial};
+use super::outbound::{Dial, OutboundLeg, Stage, dial};
 use crate::call::{AgentSettings, CallCommand, WhenLeft};
 use crate::shard::{BridgeEnd, CallKey, ShardHandle};
 
@@ -102,12 +102,37 @@ impl Transferred {
             AgentSettings { greeting: String::new(), silence_prompts: Vec::new(), ..AgentSettings::clone(&self.agent) };
         let wanted = Dial::party(order.destination, Arc::new(party), self.shard.clone());
         let mut leg = dial(&self.node, wanted).await.map_err(|error| unavailable(&error.to_string()))?;
-        leg.answered().await?;
+        self.hear_it_ring(&mut leg).await?;
         if let Some(consult) = order.consult.filter(|_| order.mode == TransferMode::Attended) {
+            // What is said to the other party, and by them, is not the caller's to hear.
+            self.ring().await;
             self.shard.tell(leg.key(), CallCommand::StepIn { say: Some(consult) }).await;
             wait_for_sentence(leg.said()).await;
         }
         join(&self.shard, BridgeEnd { key: self.key, when_left: order.when_left }, leg).await
+    }
+
+    /// Waits until they answer. Meanwhile the caller hears what their side sends, or else how it rings.
+    async fn hear_it_ring(&self, leg: &mut OutboundLeg) -> Result<(), SipStatus> {
+        loop {
+            match leg.next_stage().await {
+                Stage::Dialling => {}
+                Stage::Ringing => self.ring().await,
+                Stage::Early => {
+                    self.ring().await;
+                    self.shard.let_hear(leg.key(), Some(self.key)).await;
+                }
+                Stage::Answered => {
+                    self.shard.let_hear(leg.key(), None).await;
+                    return Ok(());
+                }
+                Stage::Gone(status) => return Err(status),
+            }
+        }
+    }
+
+    async fn ring(&self) {
+        self.tell(CallCommand::Ring(self.node.config.ringback)).await;
     }
 
     async fn tell(&self, command: CallCommand) {

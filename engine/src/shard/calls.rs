@@ -46,6 +46,8 @@ pub struct LiveCall {
     pub tape: Option<Tape>,
     /// The call of this shard it is bridged to.
     pub peer: Option<CallKey>,
+    /// The call of this shard whose caller waits for this one to be answered, and hears it meanwhile.
+    pub awaited_by: Option<CallKey>,
     /// To the task that holds the call's dialog.
     pub notices: Sender<CallNotice>,
     /// The stream the socket knows the call by.

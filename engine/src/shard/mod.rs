@@ -170,6 +170,11 @@ enum ShardCommand {
     Unbridge {
         key: CallKey,
     },
+    /// The caller of one call hears what another one's other side sends, until that is answered; `None`: no more.
+    Await {
+        awaited: CallKey,
+        by: Option<CallKey>,
+    },
     End {
         key: CallKey,
         cause: EndCause,
@@ -256,6 +261,12 @@ impl ShardHandle {
         // A shard that is gone drops the question.
         let _ = self.send(ShardCommand::Bridge { ends, reply }).await;
         answer.await.unwrap_or(false)
+    }
+
+    /// From now on the caller of `by`, who waits, hears what is sent by the other side of a call being made; `None`:
+    /// nobody does.
+    pub async fn let_hear(&self, awaited: CallKey, by: Option<CallKey>) {
+        let _ = self.send(ShardCommand::Await { awaited, by }).await;
     }
 
     /// Parts a call from the one it is bridged to: each does what it does when it is left.

@@ -2,7 +2,7 @@
 //! What the calls are about is up to the tests.
 
 use edge_protocol::EventKind;
-use loadtest::caller::{Caller, Phone};
+use loadtest::caller::{Caller, Phone, Target};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -37,7 +37,12 @@ impl Bench {
 
     /// Dials the node and waits until the agent has begun to speak; the call's id at the node.
     pub async fn dial(&mut self) -> (Caller, String) {
-        let call = self.caller.dial(&straight_to(&self.node, "agent")).await.expect("a call");
+        self.dial_as(&straight_to(&self.node, "agent")).await
+    }
+
+    /// The same as somebody else, or in another way.
+    pub async fn dial_as(&mut self, target: &Target) -> (Caller, String) {
+        let call = self.caller.dial(target).await.expect("a call");
         let greets = |kind: &EventKind| matches!(kind, EventKind::PromptStarted { .. });
         let greeting = self.events.until("the greeting", SOON, greets).await.expect("the agent greets");
         (call, greeting.call_id)

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind};
-use loadtest::caller::Caller;
+use loadtest::caller::{Caller, Target};
 use loadtest::measure::alignment::{Comparison, compare};
 use loadtest::voice::Utterance;
 use serde_json::json;
@@ -74,6 +74,43 @@ async fn an_attended_transfer_lets_both_hear_each_other_and_ends_for_both() {
     let ended = |kind: &EventKind| matches!(kind, EventKind::CallEnded { cause: EndCause::PeerHungUp, .. });
     bench.until("the caller's end", ended).await;
     heard_whole(&call.hang_up().await.expect("what it heard").heard, &utterance, "the caller");
+    bench.node.until_idle(SOON).await.expect("no call holds a place");
+}
+
+#[tokio::test]
+async fn a_caller_whose_audio_is_encrypted_hears_one_whose_is_not_and_is_heard() {
+    let mut bench = Bench::start(|_| Settings::new()).await;
+    let target = Target { srtp: true, ..straight_to(&bench.node, "agent") };
+    let (mut call, call_id) = bench.dial_as(&target).await;
+    bench.transfer(&call_id, json!({ "to": bench.other_uri, "mode": "bridge" })).await;
+    let mut other = rings(&mut bench.other).await.expect("it rings").answer().await.expect("picked up");
+    bench.until("the bridge", |kind| matches!(kind, EventKind::Bridged { .. })).await;
+    hush(&mut call).await;
+    hush(&mut other).await;
+    talk(&mut call, &mut other).await;
+    let utterance = Utterance::spoken("can you hear me now", "rms").await.expect("a voice");
+    heard_whole(&other.hang_up().await.expect("what it heard").heard, &utterance, "the one in the clear");
+    heard_whole(&call.hang_up().await.expect("what it heard").heard, &utterance, "the encrypted one");
+    let ended = |kind: &EventKind| matches!(kind, EventKind::CallEnded { .. });
+    for _ in 0..2 {
+        let EventKind::CallEnded { quality, .. } = bench.until("the end", ended).await else { unreachable!() };
+        assert_eq!(quality.packets_unauthentic, 0, "{quality:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_waits_hears_it_ring() {
+    let mut bench = Bench::start(|_| vec![("TANDEM_RINGBACK", "uk".to_owned())]).await;
+    let (mut call, call_id) = bench.dial().await;
+    hush(&mut call).await;
+    bench.transfer(&call_id, json!({ "to": bench.other_uri, "mode": "bridge" })).await;
+    let ringing = rings(&mut bench.other).await.expect("it rings");
+    ringing.ring().await.expect("180");
+    assert!(call.voice_starts(SOON).await.expect("a live call").is_some(), "the caller hears it ring");
+    let other = ringing.answer().await.expect("picked up");
+    bench.until("the bridge", |kind| matches!(kind, EventKind::Bridged { .. })).await;
+    hush(&mut call).await;
+    other.hang_up().await;
     bench.node.until_idle(SOON).await.expect("no call holds a place");
 }
 

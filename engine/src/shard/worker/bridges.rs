@@ -20,6 +20,7 @@ impl Worker {
         for (end, with, name) in [(one, other, other_name), (other, one, one_name)] {
             if let Some(live) = self.calls.going_on(end.key) {
                 live.peer = Some(with.key);
+                live.awaited_by = None;
                 live.call.bridge(now, &name, end.when_left);
             }
             self.pump(end.key.index, now);
@@ -49,10 +50,17 @@ impl Worker {
         }
     }
 
-    /// After a call's tick: what it heard goes to the call it is bridged to, which plays it at its own next tick. Both
+    /// After a call's tick: what it heard goes to the call that waits for it, or the one it is bridged to, which plays it at its own next tick. Both
     /// tick every 20 ms, so that no frame is lost or waits longer.
     pub(super) fn cross(&mut self, index: CallIndex) {
         let Some(live) = self.calls.at_mut(index) else { return };
+        if let Some(waiting) = live.awaited_by {
+            let early = live.call.early_media();
+            if let (Some(audio), Some(other)) = (early, self.calls.going_on(waiting)) {
+                other.call.hear_early(audio);
+            }
+            return;
+        }
         let Some(peer) = live.peer else { return };
         let Some(crossing) = live.call.take_crossing() else { return };
         if let Some(other) = self.calls.going_on(peer) {

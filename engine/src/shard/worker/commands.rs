@@ -83,6 +83,11 @@ impl Worker {
                     }
                 }
                 ShardCommand::Unbridge { key } => self.unbridge(now, key),
+                ShardCommand::Await { awaited, by } => {
+                    if let Some(live) = self.calls.get_mut(awaited) {
+                        live.awaited_by = by;
+                    }
+                }
                 ShardCommand::End { key, cause } => self.end(now, key, cause),
                 ShardCommand::Stop => {
                     self.end_all(now);
@@ -110,8 +115,18 @@ impl Worker {
         let law = setup.media.law();
         let tape = recording.map(|id| Tape::new(id, law));
         let call = Call::new(now, setup);
-        let peer = None;
-        self.calls.start(LiveCall { key, call, wire, slot, tape, peer, notices, learned: None, ended: false });
+        self.calls.start(LiveCall {
+            key,
+            call,
+            wire,
+            slot,
+            tape,
+            peer: None,
+            awaited_by: None,
+            notices,
+            learned: None,
+            ended: false,
+        });
         self.pump(key.index, now);
     }
 
