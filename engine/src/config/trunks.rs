@@ -30,6 +30,13 @@ pub struct TrunkConfig {
     /// Headers added to each INVITE.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// How the numbers begin that go this way, where a call names no trunk: `+49`. The longest that fits counts.
+    #[serde(default)]
+    pub numbers: Vec<String>,
+    /// The carrier joins two calls of ours by itself (REFER with Replaces, RFC 3891): an attended transfer is handed to it
+    /// once the agent has spoken with the other party.
+    #[serde(default)]
+    pub replaces: bool,
     /// Most calls at a time through this trunk; 0: as many as the node holds.
     #[serde(default)]
     pub max_calls: usize,
@@ -73,6 +80,10 @@ pub enum TrunkError {
     Uri { name: String, uri: String },
     #[error("trunks.{name}.ring_timeout_s = {value}: must be 1 to 600")]
     RingTimeout { name: String, value: u32 },
+    #[error("trunks.{name}.numbers: {prefix:?} is no beginning of a number, like \"+49\" or \"0\"")]
+    Prefix { name: String, prefix: String },
+    #[error("trunks.{one} and trunks.{other} both take numbers that begin with {prefix:?}")]
+    PrefixTaken { prefix: String, one: String, other: String },
     #[error("a route for {number:?} names the trunk {trunk:?}, which is not there")]
     NoTrunk { number: String, trunk: String },
     #[error("there are two routes for {0:?}")]
@@ -99,6 +110,18 @@ pub fn check(trunks: &BTreeMap<String, TrunkConfig>, routes: &[RouteConfig]) -> 
         }
         if !RING_TIMEOUT_S.contains(&trunk.ring_timeout_s) {
             return Err(TrunkError::RingTimeout { name: name.clone(), value: trunk.ring_timeout_s });
+        }
+    }
+    let mut taken = BTreeMap::new();
+    for (name, trunk) in trunks {
+        for prefix in &trunk.numbers {
+            let dialled = prefix.strip_prefix('+').unwrap_or(prefix);
+            if dialled.is_empty() || !dialled.bytes().all(|key| key.is_ascii_digit() || b"*#".contains(&key)) {
+                return Err(TrunkError::Prefix { name: name.clone(), prefix: prefix.clone() });
+            }
+            if let Some(one) = taken.insert(prefix, name) {
+                return Err(TrunkError::PrefixTaken { prefix: prefix.clone(), one: one.clone(), other: name.clone() });
+            }
         }
     }
     for (at, route) in routes.iter().enumerate() {

@@ -1,13 +1,15 @@
 //! A call this node makes, from INVITE to its end: rung, heard early, answered, or not taken for a reason.
 //! Where it goes is `trunks`' to say; once it is answered, `sip_call` follows it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use edge_protocol::{Direction, EndCause, EventKind, SipStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sip_bridge::{Dialog, EndpointHandle, Failure, OutgoingCall, OutgoingTarget, Progress, SipError, sdp};
+use sip_bridge::{
+    Dialog, DialogHandle, EndpointHandle, Failure, OutgoingCall, OutgoingTarget, Progress, SipError, sdp,
+};
 use thiserror::Error;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
@@ -59,6 +61,8 @@ pub struct OutboundLeg {
     key: crate::shard::CallKey,
     stage: watch::Receiver<Stage>,
     said: watch::Receiver<u32>,
+    /// Once it is answered.
+    dialog: Arc<OnceLock<DialogHandle>>,
     kept: bool,
 }
 
@@ -87,6 +91,7 @@ struct Dialling {
     media: CallMedia,
     stage: watch::Sender<Stage>,
     said: watch::Sender<u32>,
+    dialog: Arc<OnceLock<DialogHandle>>,
     /// In the trunk, then at the node: freed in this order.
     _places: (Option<CallPlace>, CallPlace),
 }
@@ -139,8 +144,16 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
         return Err(DialError::Twice);
     };
     let (stage, said) = (watch::Sender::new(Stage::Dialling), watch::Sender::new(0));
-    let leg =
-        OutboundLeg { node: node.clone(), call_id, key, stage: stage.subscribe(), said: said.subscribe(), kept: false };
+    let dialog = Arc::new(OnceLock::new());
+    let leg = OutboundLeg {
+        node: node.clone(),
+        call_id,
+        key,
+        stage: stage.subscribe(),
+        said: said.subscribe(),
+        dialog: dialog.clone(),
+        kept: false,
+    };
     let dialling = Dialling {
         node: node.clone(),
         sip,
@@ -150,6 +163,7 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
         media: CallMedia { shard, key, keys: node.media_keys.clone(), local, agreed: None },
         stage,
         said,
+        dialog,
         _places: (trunk_place, place),
     };
     tokio::spawn(dialling.begin(target, lifetime));
@@ -289,6 +303,8 @@ impl Dialling {
         if self.speaks {
             shard.tell(key, CallCommand::Begin).await;
         }
+        // It is answered once.
+        let _ = self.dialog.set(dialog.handle());
         self.stage.send_replace(Stage::Answered);
         Outcome::Answered(Box::new(dialog))
     }
@@ -312,6 +328,16 @@ impl Dialling {
 impl OutboundLeg {
     pub fn key(&self) -> crate::shard::CallKey {
         self.key
+    }
+
+    /// Its dialog, once it is answered.
+    pub fn dialog(&self) -> Option<&DialogHandle> {
+        self.dialog.get()
+    }
+
+    /// Ends it for this cause, whoever keeps it.
+    pub fn hang_up(&self, cause: EndCause) {
+        self.node.calls.hang_up(&self.call_id, cause);
     }
 
     pub fn said(&mut self) -> &mut watch::Receiver<u32> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind, SipStatus, TransferMode};
-use sip_bridge::{DialogHandle, SipError, TransferProgress};
+use sip_bridge::{DialogHandle, Replaces, SipError, TransferProgress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Node;
 use super::orders::TransferOrder;
 use super::outbound::{Dial, OutboundLeg, Stage, dial};
+use super::trunks::Destination;
 use crate::call::{AgentSettings, CallCommand, WhenLeft};
 use crate::shard::{BridgeEnd, CallKey, ShardHandle};
 
@@ -31,6 +32,14 @@ pub struct Transferred {
     pub agent: Arc<AgentSettings>,
     /// Counts what its agent was ordered to say and has said.
     pub said: watch::Receiver<u32>,
+}
+
+/// The caller's side does not call the other party.
+enum NotReferred {
+    /// It does not take REFER.
+    Refused,
+    /// It tried.
+    Failed(SipStatus),
 }
 
 // === impl Transfer ===
@@ -63,7 +72,7 @@ impl Transferred {
         }
         self.tell(CallCommand::StepAside).await;
         let given = match mode {
-            TransferMode::Blind => self.refer(order).await,
+            TransferMode::Blind => self.hand_over(order).await,
             TransferMode::Attended | TransferMode::Bridge => self.connect(order).await,
         };
         if let Err(sip) = given {
@@ -75,32 +84,43 @@ impl Transferred {
 
     /// Asks the caller's side to call the other party itself, and leaves the call once they have. A side that does not
     /// take REFER is bridged with them.
-    async fn refer(&self, order: TransferOrder) -> Result<(), SipStatus> {
-        let mut referred = match self.dialog.refer(&order.destination.uri, None).await {
-            Ok(referred) => referred,
-            Err(SipError::Refused { code, reason, .. }) => {
+    async fn hand_over(&self, order: TransferOrder) -> Result<(), SipStatus> {
+        match self.refer(&order.destination.uri, None).await {
+            Ok(_) => Ok(()),
+            Err(NotReferred::Refused) => self.connect(order).await,
+            Err(NotReferred::Failed(status)) => Err(status),
+        }
+    }
+
+    /// Sends the caller's side elsewhere, in place of a call of ours if there is one; then the call is over here.
+    /// Whether they told that they are there.
+    async fn refer(&self, to: &str, replaces: Option<&Replaces>) -> Result<bool, NotReferred> {
+        let failed = |code, reason: String| NotReferred::Failed(SipStatus { code, reason });
+        let mut referred = self.dialog.refer(to, replaces).await.map_err(|error| match error {
+            SipError::Refused { code, reason, .. } => {
                 tracing::info!(call_id = self.call_id, code, reason, "REFER is refused: bridging instead");
-                return self.connect(order).await;
+                NotReferred::Refused
             }
-            Err(error) => return Err(unavailable(&error.to_string())),
-        };
-        loop {
+            error => failed(503, error.to_string()),
+        })?;
+        let told = loop {
             match referred.next_progress().await {
                 TransferProgress::Ringing(_) => {}
-                TransferProgress::Failed { code, reason } => return Err(SipStatus { code, reason }),
+                TransferProgress::Failed { code, reason } => return Err(failed(code, reason)),
+                TransferProgress::Succeeded => break true,
                 // They took it over, and whoever tells nothing more about it has no complaint.
-                TransferProgress::Succeeded | TransferProgress::Unreported => break,
+                TransferProgress::Unreported => break false,
             }
-        }
+        };
         self.node.calls.hang_up(&self.call_id, EndCause::Transferred);
-        Ok(())
+        Ok(told)
     }
 
     /// Calls the other party on the same shard and bridges both.
     async fn connect(&self, order: TransferOrder) -> Result<(), SipStatus> {
         let party =
             AgentSettings { greeting: String::new(), silence_prompts: Vec::new(), ..AgentSettings::clone(&self.agent) };
-        let wanted = Dial::party(order.destination, Arc::new(party), self.shard.clone());
+        let wanted = Dial::party(order.destination.clone(), Arc::new(party), self.shard.clone());
         let mut leg = dial(&self.node, wanted).await.map_err(|error| unavailable(&error.to_string()))?;
         self.hear_it_ring(&mut leg).await?;
         if let Some(consult) = order.consult.filter(|_| order.mode == TransferMode::Attended) {
@@ -109,7 +129,24 @@ impl Transferred {
             self.shard.tell(leg.key(), CallCommand::StepIn { say: Some(consult) }).await;
             wait_for_sentence(leg.said()).await;
         }
+        if order.mode == TransferMode::Attended && self.joined_by_carrier(&order.destination, &mut leg).await {
+            return Ok(());
+        }
         join(&self.shard, BridgeEnd { key: self.key, when_left: order.when_left }, leg).await
+    }
+
+    /// Both legs are the carrier's: it joins them by itself if it takes REFER with Replaces. False: both are still ours.
+    async fn joined_by_carrier(&self, to: &Destination, leg: &mut OutboundLeg) -> bool {
+        let Some(dialog) = leg.dialog().filter(|_| self.node.trunks.take_replaces(to)) else { return false };
+        let replaces = dialog.replaces();
+        self.shard.tell(leg.key(), CallCommand::StepAside).await;
+        let Ok(told) = self.refer(&to.uri, Some(&replaces)).await else { return false };
+        leg.keep();
+        // Else the call in its place may still be on its way, and ends it.
+        if told {
+            leg.hang_up(EndCause::Transferred);
+        }
+        true
     }
 
     /// Waits until they answer. Meanwhile the caller hears what their side sends, or else how it rings.

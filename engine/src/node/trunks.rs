@@ -74,8 +74,8 @@ impl Trunks {
         Self { by_name: by_name.collect(), own: format!("sip:tandem@{sip}") }
     }
 
-    /// A number goes through the named trunk, else the only one, else `default`. A SIP URI goes where it says, unless a
-    /// trunk is named.
+    /// A number goes through the named trunk, else the one whose numbers it is of, else the only one, else `default`. A SIP
+    /// URI goes where it says, unless a trunk is named.
     ///
     /// # Errors
     /// [`DestinationError`] naming the value.
@@ -89,7 +89,7 @@ impl Trunks {
                 Some((name, &trunk.config))
             }
             None if is_uri => None,
-            None => Some(self.usual().ok_or(DestinationError::NoWayOut)?),
+            None => Some(self.fitting(to).or_else(|| self.usual()).ok_or(DestinationError::NoWayOut)?),
         };
         let bad = |field, value: &str| DestinationError::BadUri { field, value: value.to_owned() };
         let uri = match trunk {
@@ -142,6 +142,21 @@ impl Trunks {
             target.server_name = Some(host.to_owned());
         }
         Ok((target, Some(place)))
+    }
+
+    /// Whether the carrier of this way joins two calls of ours by itself.
+    pub fn take_replaces(&self, to: &Destination) -> bool {
+        to.trunk.as_ref().and_then(|name| self.by_name.get(name)).is_some_and(|trunk| trunk.config.replaces)
+    }
+
+    /// The trunk with the longest beginning that fits a number.
+    fn fitting(&self, to: &str) -> Option<(&String, &TrunkConfig)> {
+        let number = bare_number(to.strip_prefix("tel:").unwrap_or(to));
+        let fits = self.by_name.iter().filter_map(|(name, Trunk { config, .. })| {
+            let fitting = config.numbers.iter().filter(|prefix| number.starts_with(prefix.as_str()));
+            fitting.map(String::len).max().map(|length| (length, (name, config)))
+        });
+        fits.max_by_key(|(length, _)| *length).map(|(_, trunk)| trunk)
     }
 
     fn usual(&self) -> Option<(&String, &TrunkConfig)> {

@@ -17,6 +17,7 @@ mod heard;
 mod made_calls;
 mod malformed;
 mod moved;
+mod over_tls;
 mod phone;
 mod realtime;
 mod recovery;
@@ -30,6 +31,7 @@ mod vouched;
 mod websocket;
 
 mod api;
+mod bare;
 mod baresip;
 mod bench;
 mod caller;

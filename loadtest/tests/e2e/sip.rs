@@ -1,13 +1,28 @@
-//! The smallest SIP client: asks OPTIONS (RFC 3261 section 11) and reads the status; calls and answers nonsense.
+//! The smallest SIP client: asks OPTIONS (RFC 3261 section 11) and reads the status; calls and answers nonsense; an offer.
 //! Calls are made by SIPp and baresip.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use sip_bridge::sdp::{self, Codec, Local, Security};
 use tokio::net::UdpSocket;
 
+use crate::ports::free_port;
 use crate::process::POLL;
+
+/// What a caller offers who means to send nothing.
+pub fn offer_without_media() -> String {
+    sdp::offer(&Local {
+        addr: Ipv4Addr::LOCALHOST.into(),
+        codecs: Codec::ALL.to_vec(),
+        port: free_port().expect("a port"),
+        rtcp_mux: true,
+        session_id: 1,
+        version: 1,
+        security: Security::default(),
+    })
+}
 
 /// The status code with which `127.0.0.1:<port>` answers OPTIONS over UDP; `None` when it does not within a second.
 pub async fn options(port: u16) -> Result<Option<u16>> {

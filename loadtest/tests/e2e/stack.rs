@@ -31,6 +31,11 @@ impl Stack {
 
     /// The same with more settings for every node.
     pub async fn start_with(nodes: usize, settings: &Settings) -> Result<Self> {
+        Self::start_behind(nodes, settings, &[]).await
+    }
+
+    /// The same with more definitions for Kamailio's configuration, `NAME=value`.
+    pub async fn start_behind(nodes: usize, settings: &Settings, front: &[String]) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("tandem-e2e").tempdir()?;
         let mut running = Vec::new();
         for number in 1..=nodes {
@@ -42,7 +47,11 @@ impl Stack {
         fs::write(dir.path().join("nodes.list"), list.stdout)?;
 
         let port = free_port()?;
-        let kamailio = Process::spawn("kamailio", &mut kamailio(&dir, port), dir.path())?;
+        let mut command = kamailio(&dir, port);
+        for definition in front {
+            command.args(["-A", definition]);
+        }
+        let kamailio = Process::spawn("kamailio", &mut command, dir.path())?;
         sip::until_options_say(port, 200, Duration::from_secs(10)).await?;
         Ok(Self { nodes: running, port, _kamailio: kamailio, dir })
     }

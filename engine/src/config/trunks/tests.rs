@@ -31,6 +31,25 @@ fn what_cannot_work_is_refused_by_name() {
 }
 
 #[test]
+fn beginnings_of_numbers_are_digits_and_nobody_elses() {
+    let with = |numbers: &[&str]| {
+        let mut carrier = trunks("sip:carrier.example", 45);
+        let config = carrier.get_mut("carrier").expect("it is there");
+        config.numbers = numbers.iter().map(|&prefix| prefix.to_owned()).collect();
+        carrier
+    };
+    check(&with(&["+49", "0", "*8"]), &[]).expect("these can work");
+    for wrong in ["", "+", "49 30", "sip:x"] {
+        let error = check(&with(&[wrong]), &[]).expect_err(wrong).to_string();
+        assert!(error.starts_with("trunks.carrier.numbers: ") && error.contains(&format!("{wrong:?}")), "{error}");
+    }
+    let mut two = with(&["+49"]);
+    two.insert("other".to_owned(), two["carrier"].clone());
+    let error = check(&two, &[]).expect_err("both want them").to_string();
+    assert!(error.contains("trunks.carrier and trunks.other"), "{error}");
+}
+
+#[test]
 fn a_password_does_not_show_itself() {
     let mut carrier = trunks("sip:carrier.example", 45);
     carrier.get_mut("carrier").expect("it is there").password = ApiKey("secret".to_owned());

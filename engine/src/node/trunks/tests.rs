@@ -33,6 +33,21 @@ fn of_several_trunks_one_is_named_or_is_the_default() {
 }
 
 #[test]
+fn a_number_goes_by_the_longest_beginning_that_fits() {
+    let mut several = trunks(&["default", "germany", "berlin"]);
+    for (name, numbers) in [("germany", vec!["+49", "0049"]), ("berlin", vec!["+4930"])] {
+        let trunk = several.by_name.get_mut(name).unwrap();
+        trunk.config.numbers = numbers.into_iter().map(str::to_owned).collect();
+    }
+    for (to, way) in
+        [("+49 40 1234", "germany"), ("tel:+49-30-1234", "berlin"), ("0049301234", "germany"), ("+15550142", "default")]
+    {
+        assert_eq!(several.find(to, None, None).unwrap().trunk.as_deref(), Some(way), "{to}");
+    }
+    assert_eq!(several.find("+4930", None, Some("default")).unwrap().trunk.as_deref(), Some("default"));
+}
+
+#[test]
 fn a_uri_is_called_as_it_stands_by_its_own_host_unless_a_trunk_is_named() {
     let own = trunks(&["one"]).find("sip:bob@pbx.example", None, None).unwrap();
     assert_eq!((own.uri.as_str(), own.trunk), ("sip:bob@pbx.example", None));
