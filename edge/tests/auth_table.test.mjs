@@ -186,6 +186,7 @@ test("what is one account's is not there for another", async () => {
     ["GET", `/v1/profiles/${own.profile_id}`], ["PUT", `/v1/profiles/${own.profile_id}`, { name: "Taken", prompt: "x", greeting: "x" }], ["DELETE", `/v1/profiles/${own.profile_id}`],
     ["DELETE", "/v1/numbers/15550123"], ["DELETE", "/v1/api-keys/key_own"],
     ["GET", `/v1/calls/${call_id}`], ["GET", `/v1/calls/${call_id}/recording`], ["POST", `/v1/calls/${call_id}/hang-up`, {}],
+    ["POST", `/v1/calls/${call_id}/dtmf`, { digits: "1" }],
   ];
   for (const who of [stranger, keyOf("key_other")]) {
     for (const [method, path, sent] of theirs) {

@@ -122,6 +122,18 @@ test("the list goes on where the page before ended, each call once", async () =>
   }
 });
 
+test("keys reach the node as they are, and what is no key does not", async () => {
+  const id = randomUUID();
+  await deliver(edge, journal(id, { account: demo.account_id }).slice(0, 2));
+  const press = (digits) => edge.as(demo.token, "POST", `/v1/calls/${id}/dtmf`, { digits });
+  for (const wrong of ["", "12x", "1".repeat(65), "a"]) assert.equal((await press(wrong)).status, 400, wrong);
+  const response = await press("12,3#");
+  assert.equal(response.status, 202);
+  const { command_id } = await response.json();
+  await node.until(() => node.commands.some((command) => command.command_id === command_id));
+  assert.deepEqual(node.commands.find((command) => command.command_id === command_id), { command_id, type: "press", call_id: id, digits: "12,3#" });
+});
+
 test("hanging up reaches the node once, not for a call that is over, and 503 without a link", async () => {
   const id = randomUUID();
   const events = journal(id, { account: demo.account_id });

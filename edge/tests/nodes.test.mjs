@@ -119,6 +119,22 @@ test("draining is told down the link, kept over a restart of the node, and taken
   assert.equal((await edge.admin("POST", "/v1/admin/nodes/no%20body/drain", {})).status, 400);
 });
 
+test("a node is told to give a call away", async () => {
+  const node = await linked("giving");
+  const give = (order, where = "giving") => edge.admin("POST", `/v1/admin/nodes/${where}/calls/a-call/transfer`, order);
+  const order = { to: "+15550199", mode: "attended", consult: "A customer for you." };
+  const answer = await give(order);
+  assert.equal(answer.status, 202);
+  const { command_id } = await answer.json();
+  await node.until(() => node.commands.length === 1);
+  assert.deepEqual(node.commands[0], { command_id, type: "transfer", call_id: "a-call", ...order });
+  for (const wrong of [{ mode: "blind" }, { to: "", mode: "blind" }, { to: "1", mode: "fling" }, { to: "1".repeat(5000), mode: "blind" }]) {
+    assert.equal((await give(wrong)).status, 400, JSON.stringify(wrong));
+  }
+  assert.equal((await give(order, "no%20body")).status, 400);
+  assert.equal((await give(order, "nobody")).status, 503);
+});
+
 test("undraining a node out of reach is told with its next reports, until it answers", async () => {
   const node = await linked("away");
   await edge.admin("POST", "/v1/admin/nodes/away/drain", {});

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::TransferMode;
+
 /// How often a node reports, ms.
 pub const HEARTBEAT_MS: u64 = 5_000;
 /// A node not heard of for so long is taken for dead, ms.
@@ -75,6 +77,21 @@ pub struct EdgeCommand {
 pub enum Command {
     /// End a call; its cause is `ended_by_edge`.
     HangUp { call_id: String },
+    /// Give a call to somebody else, as `POST /v1/calls/{id}/transfer` of the node does.
+    Transfer {
+        call_id: String,
+        /// A number, or a SIP URI.
+        to: String,
+        mode: TransferMode,
+        /// Said to the caller first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announce: Option<String>,
+        /// `attended`: said to the other party first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consult: Option<String>,
+    },
+    /// Press keys towards the caller: `0`-`9`, `*`, `#`, `A`-`D`, `,` for a pause.
+    Press { call_id: String, digits: String },
     /// Refuse new calls, let the others finish. The process stays.
     Drain,
     /// Take calls again.

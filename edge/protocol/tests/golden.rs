@@ -83,7 +83,7 @@ fn folders() -> Vec<Folder> {
             ],
         ),
         folder("ledger_entry", again::<accounts::LedgerEntry>, &["call_charge", "grant"]),
-        folder("link_edge", again::<link::EdgeCommand>, &["drain", "hang_up", "undrain"]),
+        folder("link_edge", again::<link::EdgeCommand>, &["drain", "hang_up", "press", "transfer", "undrain"]),
         folder("link_node", again::<link::NodeMessage>, &["command_done", "command_failed", "heartbeat"]),
         folder("live", again::<live::LiveMessage>, &["balance", "call", "event", "nodes", "snapshot"]),
         folder(

@@ -1,4 +1,4 @@
-//! What people and their software do with calls: end one, get a token for one, open its socket.
+//! What people and their software do with calls: end one, press keys, get a token for one, open its socket.
 //! Who may is `auth`'s; the socket itself is `relay`'s.
 
 use edge_protocol::link::Command;
@@ -19,6 +19,8 @@ use crate::objects;
 
 /// How long a call token can be used, s.
 const TOKEN_LIFE_S: u64 = 300;
+/// Most keys pressed at a time, as many as wait at a node.
+const MAX_KEYS: usize = 64;
 /// Longest number taken, bytes.
 const MAX_NUMBER: usize = 64;
 
@@ -27,12 +29,36 @@ const MAX_NUMBER: usize = 64;
 /// # Errors
 /// 404, 409 for a call that is over, 503 if its node is out of reach.
 pub async fn hang_up(call: &Call) -> Answer {
+    tell(call, |call_id| Command::HangUp { call_id }).await
+}
+
+/// Keys to be pressed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    digits: String,
+}
+
+/// `POST /v1/calls/{id}/dtmf`: the keys are on their way to the node, which presses them towards the caller.
+///
+/// # Errors
+/// 400 for what is no key, 404, 409 for a call that is over, 503 if its node is out of reach.
+pub async fn press(call: &Call) -> Answer {
+    let Keys { digits } = call.json()?;
+    let is_key = |byte: u8| byte.is_ascii_digit() || b"*#,".contains(&byte) || (b'A'..=b'D').contains(&byte);
+    if digits.is_empty() || digits.len() > MAX_KEYS || !digits.bytes().all(is_key) {
+        return Err(ApiError::bad_request(format!("digits: 1 to {MAX_KEYS} of 0-9, *, #, A-D, and commas for pauses")));
+    }
+    tell(call, |call_id| Command::Press { call_id, digits }).await
+}
+
+/// Sends a command about a live call to its node.
+async fn tell(call: &Call, command: impl FnOnce(String) -> Command) -> Answer {
     let summary = listing::find(call).await?.summary;
     if summary.status == CallStatus::Ended {
         return Err(ApiError::conflict("the call is over"));
     }
-    let question =
-        CommandQuestion { node: summary.node, command: Command::HangUp { call_id: summary.call_id.clone() } };
+    let question = CommandQuestion { node: summary.node, command: command(summary.call_id.clone()) };
     let CommandAnswer { command_id } = objects::ask(&call.env, "NODES", "nodes", "command", &question).await?;
     Ok(Response::from_json(&json!({ "call_id": summary.call_id, "command_id": command_id }))?.with_status(202))
 }

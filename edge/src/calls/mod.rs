@@ -26,6 +26,7 @@ pub async fn serve(id: RouteId, call: Call) -> Answer {
         RouteId::Calls => listing::list(&call).await,
         RouteId::Call => listing::read(&call).await,
         RouteId::CallHangUp => control::hang_up(&call).await,
+        RouteId::CallPress => control::press(&call).await,
         RouteId::CallTokenCreate => control::token(&call).await,
         RouteId::CallSession => control::session(&call).await,
         _ => Err(ApiError::not_found("there is nothing here")),

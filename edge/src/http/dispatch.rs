@@ -253,6 +253,7 @@ async fn answer(id: RouteId, call: Call) -> Answer {
         | RouteId::Calls
         | RouteId::Call
         | RouteId::CallHangUp
+        | RouteId::CallPress
         | RouteId::CallTokenCreate
         | RouteId::CallSession => calls::serve(id, call).await,
         RouteId::Live => live::serve(call).await,
@@ -260,6 +261,7 @@ async fn answer(id: RouteId, call: Call) -> Answer {
         | RouteId::Nodes
         | RouteId::AdminDrain
         | RouteId::AdminUndrain
+        | RouteId::AdminTransfer
         | RouteId::AdminRollout
         | RouteId::AdminRolloutChange => nodes::serve(id, call).await,
         RouteId::UploadBegin

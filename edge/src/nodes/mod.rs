@@ -9,14 +9,20 @@ pub mod stats;
 mod store;
 pub mod verbs;
 
+use edge_protocol::TransferMode;
+use edge_protocol::link::Command;
 use edge_protocol::live::NodeSummary;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use worker::{Method, Request, RequestInit, Response};
 
 use crate::http::routes::RouteId;
 use crate::http::{Answer, ApiError, Call, ok};
 use crate::objects;
-use verbs::{DrainAnswer, DrainQuestion};
+use verbs::{CommandAnswer, CommandQuestion, DrainAnswer, DrainQuestion};
+
+/// Longest text of a transfer, bytes; what a node takes.
+const MAX_TEXT: usize = 4_000;
 
 pub async fn serve(id: RouteId, call: Call) -> Answer {
     match id {
@@ -28,6 +34,7 @@ pub async fn serve(id: RouteId, call: Call) -> Answer {
         }
         RouteId::AdminDrain => drain(&call, "drain").await,
         RouteId::AdminUndrain => drain(&call, "undrain").await,
+        RouteId::AdminTransfer => transfer(&call).await,
         RouteId::AdminRollout => ok(&rollout(&call, "rollout_get", json!({})).await?),
         RouteId::AdminRolloutChange => {
             let weights = rollout::read(&call.body)?;
@@ -56,6 +63,34 @@ async fn drain(call: &Call, verb: &str) -> Answer {
     let node = call.params.get("node").to_owned();
     check_name(&node)?;
     let answer: DrainAnswer = objects::ask(&call.env, "NODES", "nodes", verb, &DrainQuestion { node }).await?;
+    Ok(Response::from_json(&answer)?.with_status(202))
+}
+
+/// Whom a call is given to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewTransfer {
+    to: String,
+    mode: TransferMode,
+    announce: Option<String>,
+    consult: Option<String>,
+}
+
+/// `POST /v1/admin/nodes/{node}/calls/{call_id}/transfer`: the node is told to give a call away. Not for accounts: whoever
+/// is called, is called at the expense of the node's trunk.
+async fn transfer(call: &Call) -> Answer {
+    let (node, call_id) = (call.params.get("node").to_owned(), call.params.get("call_id").to_owned());
+    check_name(&node)?;
+    let NewTransfer { to, mode, announce, consult } = call.json()?;
+    let texts = [Some(&call_id), Some(&to), announce.as_ref(), consult.as_ref()];
+    if to.is_empty() || texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
+        return Err(ApiError::bad_request(format!(
+            "to, announce, consult: at most {MAX_TEXT} bytes, and somebody to call"
+        )));
+    }
+    let command = Command::Transfer { call_id, to, mode, announce, consult };
+    let question = CommandQuestion { node, command };
+    let answer: CommandAnswer = objects::ask(&call.env, "NODES", "nodes", "command", &question).await?;
     Ok(Response::from_json(&answer)?.with_status(202))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use edge_protocol::link::{Command, Heartbeat, NodeStatus};
 use edge_protocol::{EndCause, VERSION};
 use serde::Serialize;
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::Overload;
 use super::load::{LoadMeter, memory_bytes};
+use super::orders::{TransferOrder, Wanted};
 use super::{Node, NodeError, Status, metrics};
+use crate::call::WhenLeft;
 use crate::config::Config;
 use crate::control::{
     AdmissionConfig, Admissions, CallTail, Delivery, EventSpool, Link, LinkedNode, Progress, SignedClient, Withdrawals,
@@ -145,6 +148,7 @@ impl EdgeTasks {
 
 // === impl Node ===
 
+#[async_trait]
 impl LinkedNode for Node {
     fn heartbeat(&self) -> Heartbeat {
         let load = self.edge.as_ref().map(|edge| edge.load.measure(Instant::now(), Overload::slots(&self.shards)));
@@ -171,10 +175,17 @@ impl LinkedNode for Node {
         }
     }
 
-    fn carry_out(&self, command: &Command) -> Result<(), String> {
+    async fn carry_out(&self, command: Command) -> Result<(), String> {
         match command {
-            Command::HangUp { call_id } if self.calls.hang_up(call_id, EndCause::EndedByEdge) => Ok(()),
+            Command::HangUp { call_id } if self.calls.hang_up(&call_id, EndCause::EndedByEdge) => Ok(()),
             Command::HangUp { .. } => Err("no such call".to_owned()),
+            Command::Transfer { call_id, to, mode, announce, consult } => {
+                let destination = self.destination(&to, None, None).map_err(|error| error.to_string())?;
+                let when_left = WhenLeft::HangUp;
+                let order = TransferOrder { mode, to, destination, announce, consult, when_left };
+                self.ordered_by_edge(&call_id, Wanted::Transfer(order)).await
+            }
+            Command::Press { call_id, digits } => self.ordered_by_edge(&call_id, Wanted::Press(digits)).await,
             Command::Drain => {
                 self.drain_by_edge(true);
                 Ok(())
@@ -188,6 +199,10 @@ impl LinkedNode for Node {
 }
 
 impl Node {
+    async fn ordered_by_edge(&self, call_id: &str, wanted: Wanted) -> Result<(), String> {
+        self.order(call_id, wanted).await.map_err(|error| error.to_string())
+    }
+
     fn drain_by_edge(&self, drain: bool) {
         if let Some(edge) = &self.edge
             && edge.draining.swap(drain, Relaxed) != drain

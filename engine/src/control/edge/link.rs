@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::BackoffBuilder;
 use edge_protocol::link::{Command, EdgeCommand, HEARTBEAT_MS, Heartbeat, NodeMessage};
 use futures::{SinkExt, StreamExt};
@@ -40,6 +41,7 @@ const MOST_BYTES: usize = 64 * 1024;
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
 
 /// The node as the link knows it.
+#[async_trait]
 pub trait LinkedNode: Send + Sync + 'static {
     /// The node's state now; asked once a heartbeat.
     fn heartbeat(&self) -> Heartbeat;
@@ -48,7 +50,7 @@ pub trait LinkedNode: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it was not done, for the edge.
-    fn carry_out(&self, command: &Command) -> Result<(), String>;
+    async fn carry_out(&self, command: Command) -> Result<(), String>;
 }
 
 /// Keeps the link up.
@@ -159,7 +161,7 @@ impl Link {
                     heard = Instant::now();
                     match message.ok_or(Ended::Closed)?? {
                         Message::Text(command) => {
-                            if let Some(result) = self.obey(&command) {
+                            if let Some(result) = self.obey(&command).await {
                                 send(&mut socket, text(&result)).await?;
                             }
                         }
@@ -173,12 +175,17 @@ impl Link {
     }
 
     /// Carries out a command, once; what is no command but has an id is answered too.
-    fn obey(&mut self, text: &str) -> Option<NodeMessage> {
+    async fn obey(&mut self, text: &str) -> Option<NodeMessage> {
         let command_id = match serde_json::from_str::<EdgeCommand>(text) {
             Ok(EdgeCommand { command_id, command }) => {
                 if self.done.get(&command_id).is_none() {
-                    let error = self.node.carry_out(&command).err();
-                    tracing::info!(command_id, ?command, error, "the edge's command");
+                    tracing::info!(command_id, ?command, "the edge's command");
+                    // Heartbeats wait meanwhile.
+                    let done = timeout(PATIENCE, self.node.carry_out(command)).await;
+                    let error = done.unwrap_or_else(|_| Err("it is not done in time".to_owned())).err();
+                    if let Some(error) = &error {
+                        tracing::info!(command_id, error, "the edge's command is not carried out");
+                    }
                     self.done.put(command_id.clone(), error);
                 }
                 command_id

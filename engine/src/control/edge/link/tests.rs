@@ -24,6 +24,7 @@ struct FakeNode {
     orders: Mutex<Vec<Command>>,
 }
 
+#[async_trait]
 impl LinkedNode for FakeNode {
     fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
@@ -43,9 +44,10 @@ impl LinkedNode for FakeNode {
         }
     }
 
-    fn carry_out(&self, command: &Command) -> Result<(), String> {
+    async fn carry_out(&self, command: Command) -> Result<(), String> {
         self.orders.lock().unwrap().push(command.clone());
         match command {
+            Command::Press { .. } => std::future::pending().await,
             Command::HangUp { call_id } if call_id != "call" => Err("no such call".to_owned()),
             _ => Ok(()),
         }
@@ -144,6 +146,25 @@ async fn a_command_said_twice_is_done_once_also_over_another_link() {
         assert_eq!(order(&mut socket, undrain).await, result("cmd_1", None));
     }
     assert_eq!(*world.node.orders.lock().unwrap(), [Command::Undrain]);
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_done_in_time_is_answered_and_not_begun_again() {
+    let mut world = world(0).await;
+    let mut socket = world.arrivals.recv().await.unwrap();
+    next(&mut socket).await;
+    let press = r#"{"command_id":"cmd_1","type":"press","call_id":"call","digits":"1"}"#;
+    socket.send(Frame::text(press)).await.unwrap();
+    let late = loop {
+        match next(&mut socket).await {
+            NodeMessage::Heartbeat(_) => {}
+            late => break late,
+        }
+    };
+    assert_eq!(late, result("cmd_1", Some("it is not done in time")));
+    socket.send(Frame::text(press)).await.unwrap();
+    while matches!(next(&mut socket).await, NodeMessage::Heartbeat(_)) {}
+    assert_eq!(world.node.orders.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
