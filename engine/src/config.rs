@@ -25,7 +25,7 @@ use crate::audio::ringback::Country;
 pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, SpeechConfig, SpeechConfigError};
-pub use trunks::{RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
+pub use trunks::{Dtmf, RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 pub use twilio::TwilioConfig;
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
@@ -84,6 +84,8 @@ pub struct Config {
     pub opus: OpusConfig,
     pub speech: SpeechConfig,
     pub edge: EdgeConfig,
+    /// How keys are pressed in calls without a trunk: those that come in.
+    pub dtmf: Dtmf,
     /// Whose ringing tone a caller hears who waits to be given to somebody else.
     pub ringback: Country,
     /// Follow a caller's REFER: the agent calls whom it names, through the usual trunk.
@@ -255,6 +257,7 @@ impl Default for Config {
             opus: OpusConfig::default(),
             speech: SpeechConfig::default(),
             edge: EdgeConfig::default(),
+            dtmf: Dtmf::default(),
             ringback: Country::default(),
             accept_refer: false,
             trunks: BTreeMap::new(),

@@ -11,7 +11,7 @@ use edge_protocol::EventKind;
 use engine::audio::dtmf::{Digit, DtmfReceiver};
 use engine::audio::dtmf_tones::{ToneDetector, ToneSender};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, KeysError, MediaSession, SpeechCommand};
+use engine::call::{AgentSettings, KeysBy, KeysError, MediaSession, SpeechCommand};
 use engine::rtp::RtpPacket;
 use virtual_call::{Sent, VirtualCall, agent, obedient, session, spoken};
 
@@ -48,6 +48,42 @@ fn tone(key: char) -> Vec<u8> {
     }
     audio.extend([Law::Mu.silence(); 1600]);
     audio
+}
+
+#[test]
+fn keys_that_go_through_the_signalling_come_one_by_one_and_are_not_heard() {
+    let mut call = idle_call();
+    call.call.change_media(call.now, MediaSession { keys: KeysBy::Signalling, ..session() });
+    call.run_for(200);
+    call.packets.clear();
+    call.call.send_keys("4a#").unwrap();
+    call.run_for(1000);
+    let keys: String = call.signalled.iter().map(|(_, key)| *key).collect();
+    assert_eq!(keys, "4A#");
+    let gaps = call.signalled.windows(2).map(|pair| pair[1].0.since(pair[0].0).as_millis());
+    assert!(gaps.into_iter().all(|gap| gap >= 200));
+    assert!(sent(&call).iter().all(|packet| packet.payload_type == 0 && packet.payload == [0xFF; 160]));
+}
+
+#[test]
+fn keys_in_the_audio_are_tones_though_events_were_agreed_on() {
+    let mut call = idle_call();
+    call.call.change_media(call.now, MediaSession { keys: KeysBy::Tones, ..session() });
+    call.run_for(200);
+    call.packets.clear();
+    call.call.send_keys("7").unwrap();
+    call.run_for(400);
+    let mut detector = ToneDetector::new();
+    let heard = sent(&call)
+        .iter()
+        .filter_map(|packet| {
+            let mut frame = [0; 160];
+            frame.iter_mut().zip(packet.payload).for_each(|(sample, byte)| *sample = Law::Mu.decode(*byte));
+            detector.push(&frame)
+        })
+        .map(|key| key.char)
+        .collect::<String>();
+    assert_eq!(heard, "7");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Keys the agent presses: one after the other, with pauses, while the agent's voice waits.
-//! As events or as tones is what the line agreed on; their packets and their sound are `audio::dtmf` and `dtmf_tones`.
+//! As events, as tones or by signalling is what the line agreed on; their packets and their sound are `audio::dtmf` and `dtmf_tones`.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,9 @@ use crate::audio::dtmf_tones::ToneSender;
 /// Keys that may wait: more than any number has.
 const MOST_KEYS: usize = 64;
 /// Length of an event, ms: what most receivers are content with, and as long as a tone here.
-const EVENT_MS: u32 = 100;
+pub const EVENT_MS: u32 = 100;
+/// The same in frames, for a key that is told and not heard.
+const EVENT_FRAMES: u8 = 5;
 /// Frames between two keys (100 ms), and for a comma (500 ms), as dial strings write a pause.
 const PAUSE_FRAMES: u8 = 5;
 const COMMA_FRAMES: u8 = 25;
@@ -35,6 +37,8 @@ pub enum Pressed {
     Event(EventPacket),
     /// The frame that was written: a tone, or the silence between two keys.
     Audio,
+    /// This key goes through the signalling; the frame that was written is silence.
+    Signalled(char),
 }
 
 /// How a line takes keys.
@@ -46,6 +50,8 @@ pub enum KeyWay {
         timestamp: u32,
     },
     Tones,
+    /// By whoever holds the dialog.
+    Signalling,
 }
 
 /// The keys that wait, and the one being pressed.
@@ -60,6 +66,7 @@ enum Now {
     Idle,
     Event(DtmfSender),
     Tone(ToneSender),
+    Signalled(char),
     Pause(u8),
 }
 
@@ -104,6 +111,11 @@ impl KeySender {
     pub fn next(&mut self, way: KeyWay, audio: &mut [i16; FRAME_SAMPLES]) -> Pressed {
         if let Now::Idle = self.now {
             self.begin(way);
+            if let Now::Signalled(key) = self.now {
+                self.now = Now::Pause(EVENT_FRAMES + PAUSE_FRAMES);
+                audio.fill(0);
+                return Pressed::Signalled(key);
+            }
         }
         match &mut self.now {
             Now::Idle => return Pressed::Nothing,
@@ -119,7 +131,7 @@ impl KeySender {
                 }
                 self.now = Now::Pause(PAUSE_FRAMES);
             }
-            Now::Pause(_) => {}
+            Now::Pause(_) | Now::Signalled(_) => {}
         }
         audio.fill(0);
         if let Now::Pause(left) = &mut self.now {
@@ -139,6 +151,7 @@ impl KeySender {
                 DtmfSender::new(key, EVENT_MS, timestamp, clock_rate_hz).map(Now::Event)
             }
             KeyWay::Tones => ToneSender::new(key).map(Now::Tone),
+            KeyWay::Signalling => Some(Now::Signalled(key.to_ascii_uppercase())),
         };
         self.now = pressed.unwrap_or(Now::Idle);
     }

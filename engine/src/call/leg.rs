@@ -16,7 +16,7 @@ pub use receive::LegInput;
 pub use send::{MAX_PACKET_BYTES, Transmit};
 
 use super::key_sender::KeyWay;
-use super::media::MediaSession;
+use super::media::{KeysBy, MediaSession};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::dtmf::{self, EventPacket};
 use crate::audio::playout::Frame;
@@ -115,10 +115,16 @@ impl Leg {
         self.security.seal_rtp(sent, packet)
     }
 
-    /// How keys are sent, if as events.
-    pub fn events(&self) -> Option<KeyWay> {
-        let timestamp = self.sending.next_timestamp(&self.session);
-        self.session.telephone_event.map(|_| KeyWay::Events { clock_rate_hz: self.session.event_clock_hz, timestamp })
+    /// How a key is sent that goes down now.
+    pub fn key_way(&self) -> KeyWay {
+        match (self.session.keys, self.session.telephone_event) {
+            (KeysBy::Signalling, _) => KeyWay::Signalling,
+            (KeysBy::Events, Some(_)) => {
+                let timestamp = self.sending.next_timestamp(&self.session);
+                KeyWay::Events { clock_rate_hz: self.session.event_clock_hz, timestamp }
+            }
+            (KeysBy::Events, None) | (KeysBy::Tones, _) => KeyWay::Tones,
+        }
     }
 
     /// Sends 20 ms of a key in place of audio. The packet is in `packet`.

@@ -25,6 +25,8 @@ pub struct MediaSession {
     pub telephone_event: Option<u8>,
     /// Clock rate of telephone events, Hz.
     pub event_clock_hz: u32,
+    /// How we press keys.
+    pub keys: KeysBy,
     /// RTP payload type of RFC 3389 comfort noise, if agreed on.
     pub comfort_noise: Option<u8>,
     /// While we have nothing to say we send comfort noise, if it was agreed on, and else nothing.
@@ -41,6 +43,18 @@ pub struct MediaSession {
     /// The other side sends: its direction is sendrecv or sendonly.
     pub receives: bool,
     pub security: MediaSecurity,
+}
+
+/// How keys are pressed towards the other side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeysBy {
+    /// As telephone-event (RFC 4733) where that was agreed on, else as tones.
+    #[default]
+    Events,
+    /// As tones in the audio.
+    Tones,
+    /// By whoever holds the dialog (SIP INFO).
+    Signalling,
 }
 
 /// How a stream is encrypted.
@@ -104,6 +118,7 @@ impl MediaSession {
             receive_payload_type: payload_type,
             telephone_event: None,
             event_clock_hz: codec.clock_rate_hz(),
+            keys: KeysBy::default(),
             comfort_noise: None,
             pauses: false,
             ptime_ms: FRAME_MS,

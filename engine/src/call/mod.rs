@@ -41,9 +41,9 @@ pub use company::{Crossing, PcmFrame, WhenLeft};
 pub use endpointing::Endpointing;
 pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;
-pub use key_sender::KeysError;
+pub use key_sender::{EVENT_MS as KEY_MS, KeysError};
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
-pub use media::{MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
+pub use media::{KeysBy, MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
 pub use settings::{AgentSettings, Interruptible};
 pub use speaker::BYTES_PER_LETTER;
@@ -388,11 +388,15 @@ impl Call {
         if self.line.on_hold() || !self.key_sender.is_busy() {
             return Pressed::Nothing;
         }
-        let way = self.line.rtp().and_then(Leg::events).unwrap_or(KeyWay::Tones);
+        let way = self.line.rtp().map_or(KeyWay::Tones, Leg::key_way);
         let mut audio = [0; FRAME_SAMPLES];
         let pressed = self.key_sender.next(way, &mut audio);
-        if pressed == Pressed::Audio {
+        if let Pressed::Signalled(key) = pressed {
+            self.out.press(key);
+        }
+        if matches!(pressed, Pressed::Audio | Pressed::Signalled(_)) {
             self.law.encode_into(&audio, &mut self.agent_frame);
+            return Pressed::Audio;
         }
         pressed
     }

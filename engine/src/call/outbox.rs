@@ -17,6 +17,8 @@ pub enum Wish {
     Said,
     /// Give the caller to somebody else.
     Transfer(TransferWish),
+    /// A key goes through the signalling.
+    Press(char),
     /// End the dialog; the call is over once it is told so by `Call::end`.
     HangUp(EndCause),
 }
@@ -101,6 +103,10 @@ impl Outbox {
 
     pub fn said(&mut self) {
         self.wishes.push_back(Wish::Said);
+    }
+
+    pub fn press(&mut self, key: char) {
+        self.wishes.push_back(Wish::Press(key));
     }
 
     pub fn speech(&mut self, command: SpeechCommand) {

@@ -37,6 +37,9 @@ pub struct TrunkConfig {
     /// once the agent has spoken with the other party.
     #[serde(default)]
     pub replaces: bool,
+    /// How keys are pressed in calls through this trunk.
+    #[serde(default)]
+    pub dtmf: Dtmf,
     /// Most calls at a time through this trunk; 0: as many as the node holds.
     #[serde(default)]
     pub max_calls: usize,
@@ -54,6 +57,21 @@ pub enum TrunkTransport {
     Tcp,
     /// Needs `[sip_tls]`.
     Tls,
+}
+
+/// How keys are pressed towards the other side; keys of theirs are taken however they come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtmf {
+    /// As telephone-event where that is agreed on, else by SIP INFO where that is allowed, else as tones.
+    #[default]
+    Auto,
+    /// As telephone-event (RFC 4733) where that is agreed on, else as tones.
+    Rfc4733,
+    /// By SIP INFO (`application/dtmf-relay`).
+    Info,
+    /// As tones in the audio.
+    Inband,
 }
 
 /// Calls to a number that no agent answers: they are put straight through.

@@ -22,7 +22,9 @@ use super::transfer::join;
 use super::unstarted::Unstarted;
 use crate::audio::codec::{Codec, OpusSettings};
 use crate::audio::g711::Law;
-use crate::call::{AgentSettings, CallFacts, CallSetup, MediaSession, MediaSetup, StreamSeed, Tenant, WhenLeft};
+use crate::call::{
+    AgentSettings, CallFacts, CallSetup, KeysBy, MediaSession, MediaSetup, StreamSeed, Tenant, WhenLeft,
+};
 use crate::config::Config;
 use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::shard::{BridgeEnd, NOTICES};
@@ -125,7 +127,15 @@ impl Answered {
         match incoming.accept(body).await {
             Ok(dialog) => Some(Self {
                 dialog,
-                media: CallMedia { shard, key: reservation.key, keys: node.media_keys.clone(), local, agreed },
+                media: CallMedia {
+                    shard,
+                    key: reservation.key,
+                    keys: node.media_keys.clone(),
+                    local,
+                    agreed,
+                    dtmf: node.config.dtmf,
+                    takes_info: false,
+                },
                 party,
             }),
             Err(error) => {
@@ -173,6 +183,7 @@ impl Answered {
 
     /// The session, once the ACK came.
     async fn acknowledged(&mut self, node: &Node) -> Option<MediaSession> {
+        self.media.takes_info = self.dialog.handle().allows("INFO");
         loop {
             match self.dialog.next_event().await? {
                 DialogEvent::Confirmed { answer } => {
@@ -302,6 +313,7 @@ pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated, config: &Config
         receive_payload_type: agreed.receive_payload_type,
         telephone_event: agreed.telephone_event,
         event_clock_hz: agreed.event_clock_hz,
+        keys: KeysBy::default(),
         comfort_noise: agreed.comfort_noise,
         pauses: config.comfort_noise,
         ptime_ms: agreed.ptime_ms.clamp(10, 60),

@@ -1,9 +1,10 @@
 //! A key in the body of a SIP INFO: `application/dtmf-relay` and `application/dtmf`, as phones without RFC 4733 send it.
-//! No standard describes either; what is read here is what Cisco's, Asterisk's and FreeSWITCH's send.
+//! No standard describes either; what is read here is what Cisco's, Asterisk's and FreeSWITCH's send, and ours is such a one.
 
 use std::str;
 
 use crate::audio::dtmf::Digit;
+use crate::call::KEY_MS;
 
 /// Length of a key that names none, and the longest believed, ms.
 const USUAL_MS: u32 = 160;
@@ -25,6 +26,11 @@ pub fn key_in(content_type: &str, body: &[u8]) -> Option<Digit> {
     };
     let duration = value("Duration").and_then(|ms| ms.parse().ok()).unwrap_or(USUAL_MS);
     Some(Digit { char: signal(value("Signal")?)?, duration_ms: duration.min(LONGEST_MS) })
+}
+
+/// What a key's INFO says, and of which type it is.
+pub fn body_of(key: char) -> (&'static str, Vec<u8>) {
+    ("application/dtmf-relay", format!("Signal={key}\r\nDuration={KEY_MS}\r\n").into_bytes())
 }
 
 /// A key by its name, or by its event code: 10 is the star, 11 the pound.

@@ -96,7 +96,7 @@ async fn buried(mut notices: Receiver<CallNotice>) -> Option<u64> {
         loop {
             match notices.recv().await? {
                 CallNotice::Gone { next_seq } => return Some(next_seq),
-                CallNotice::HangUp(_) | CallNotice::Transfer(_) | CallNotice::Said => {}
+                CallNotice::HangUp(_) | CallNotice::Transfer(_) | CallNotice::Said | CallNotice::Press(_) => {}
             }
         }
     };

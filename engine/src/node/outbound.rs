@@ -160,7 +160,15 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
         setup,
         speaks: wanted.speaks,
         ring_timeout: wanted.destination.ring_timeout,
-        media: CallMedia { shard, key, keys: node.media_keys.clone(), local, agreed: None },
+        media: CallMedia {
+            shard,
+            key,
+            keys: node.media_keys.clone(),
+            local,
+            agreed: None,
+            dtmf: wanted.destination.dtmf.unwrap_or(node.config.dtmf),
+            takes_info: false,
+        },
         stage,
         said,
         dialog,
@@ -291,6 +299,7 @@ impl Dialling {
 
     async fn answered(&mut self, dialog: Dialog, answer: &str) -> Outcome {
         let early = self.media.agreed.take();
+        self.media.takes_info = dialog.handle().allows("INFO");
         let Some(session) = self.media.take_answer(answer, &self.node.config) else {
             let reason = "The answer's SDP cannot be used".to_owned();
             return Outcome::Over(EndCause::SignallingFailed, SipStatus { code: 488, reason });

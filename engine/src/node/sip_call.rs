@@ -4,21 +4,21 @@
 use std::sync::Arc;
 
 use edge_protocol::{EndCause, EventKind, SipStatus, TransferMode};
-use sip_bridge::{Dialog, DialogEnd, DialogEvent, OfferReply, SipError, sdp};
+use sip_bridge::{Dialog, DialogEnd, DialogEvent, DialogHandle, OfferReply, SipError, sdp};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 use super::Node;
 use super::answer::media_session;
-use super::info_key::key_in;
+use super::info_key::{body_of, key_in};
 use super::lifetime::{Lifetime, told_to_stop};
 use super::media_keys::{MediaKeys, role_of};
 use super::orders::{CallState, Order, OrderError, TransferOrder, Wanted};
 use super::referral::follow;
 use super::transfer::{Transfer, Transferred};
-use crate::call::{AgentSettings, CallCommand, MediaSession, TransferWish, WhenLeft};
-use crate::config::Config;
-use crate::shard::{CallKey, CallNotice, ShardHandle};
+use crate::call::{AgentSettings, CallCommand, KeysBy, MediaSession, TransferWish, WhenLeft};
+use crate::config::{Config, Dtmf};
+use crate::shard::{CallKey, CallNotice, NOTICES, ShardHandle};
 
 /// Answers to offers of ours that may wait.
 const OFFERS: usize = 2;
@@ -31,6 +31,9 @@ pub struct CallMedia {
     pub local: sdp::Local,
     /// What offer and answer agree on; `None` until there are both.
     pub agreed: Option<sdp::Negotiated>,
+    pub dtmf: Dtmf,
+    /// The other side takes INFO, as far as is known.
+    pub takes_info: bool,
 }
 
 /// An answered call.
@@ -63,7 +66,8 @@ impl CallMedia {
 
     /// The session that is agreed on from now on.
     pub fn agree(&mut self, agreed: sdp::Negotiated, config: &Config) -> Option<MediaSession> {
-        let session = media_session(&self.keys, &agreed, config)?;
+        let keys = keys_by(self.dtmf, agreed.telephone_event.is_some(), self.takes_info);
+        let session = MediaSession { keys, ..media_session(&self.keys, &agreed, config)? };
         self.local.security.role = role_of(&agreed);
         self.agreed = Some(agreed);
         Some(session)
@@ -88,6 +92,7 @@ impl SipCall {
         let mut our_cause = None;
         let mut transfer = None;
         let (offered, mut answers) = channel(OFFERS);
+        let mut keys = None;
         loop {
             let cause = tokio::select! {
                 event = self.dialog.next_event() => match event {
@@ -106,6 +111,11 @@ impl SipCall {
                     }
                     CallNotice::Transfer(wish) => {
                         self.put_through(wish, &mut transfer).await;
+                        continue;
+                    }
+                    CallNotice::Press(key) => {
+                        // More keys than may wait are more than anybody presses.
+                        let _ = keys.get_or_insert_with(|| keys_by_info(self.dialog.handle())).try_send(key);
                         continue;
                     }
                     CallNotice::Gone { .. } => continue,
@@ -272,10 +282,53 @@ impl SipCall {
     }
 }
 
+/// How keys are pressed, of what was agreed on and is allowed.
+fn keys_by(dtmf: Dtmf, events: bool, info: bool) -> KeysBy {
+    match dtmf {
+        Dtmf::Auto if !events && info => KeysBy::Signalling,
+        Dtmf::Auto | Dtmf::Rfc4733 => KeysBy::Events,
+        Dtmf::Info => KeysBy::Signalling,
+        Dtmf::Inband => KeysBy::Tones,
+    }
+}
+
+/// Sends keys by INFO, the next one when the one before is answered, so that none overtakes another.
+fn keys_by_info(dialog: DialogHandle) -> Sender<char> {
+    let (keys, mut pressed) = channel(NOTICES);
+    tokio::spawn(async move {
+        while let Some(key) = pressed.recv().await {
+            let (content_type, body) = body_of(key);
+            if let Err(error) = dialog.info(content_type, body).await {
+                tracing::info!(%error, "a key was not taken");
+            }
+        }
+    });
+    keys
+}
+
 fn cause_of(end: &DialogEnd) -> EndCause {
     match end {
         DialogEnd::RemoteBye => EndCause::CallerHungUp,
         DialogEnd::LocalBye => EndCause::AgentHungUp,
         DialogEnd::AckTimeout | DialogEnd::SessionExpired | DialogEnd::Failed(_) => EndCause::SignallingFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_go_the_way_that_is_set_or_the_best_there_is() {
+        for (dtmf, events, info, expected) in [
+            (Dtmf::Auto, true, true, KeysBy::Events),
+            (Dtmf::Auto, false, true, KeysBy::Signalling),
+            (Dtmf::Auto, false, false, KeysBy::Events),
+            (Dtmf::Rfc4733, false, true, KeysBy::Events),
+            (Dtmf::Info, true, false, KeysBy::Signalling),
+            (Dtmf::Inband, true, true, KeysBy::Tones),
+        ] {
+            assert_eq!(keys_by(dtmf, events, info), expected, "{dtmf:?} {events} {info}");
+        }
     }
 }

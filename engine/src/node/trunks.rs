@@ -9,7 +9,7 @@ use sip_bridge::{Credentials, OutgoingTarget, Protocol};
 use thiserror::Error;
 
 use super::admission::{CallCap, CallPlace};
-use crate::config::{TrunkConfig, TrunkTransport};
+use crate::config::{Dtmf, TrunkConfig, TrunkTransport};
 use crate::control::bare_number;
 
 /// How long a call without a trunk may ring.
@@ -40,6 +40,8 @@ pub struct Destination {
     trunk: Option<String>,
     pub headers: Vec<(String, String)>,
     pub ring_timeout: Duration,
+    /// How keys are pressed there; `None`: as in calls that come in.
+    pub dtmf: Option<Dtmf>,
 }
 
 /// Why nobody can be called so.
@@ -110,7 +112,8 @@ impl Trunks {
         };
         let headers = trunk.map(|(_, trunk)| trunk.headers.clone().into_iter().collect()).unwrap_or_default();
         let ring_timeout = trunk.map_or(RING_TIMEOUT, |(_, t)| Duration::from_secs(t.ring_timeout_s.into()));
-        Ok(Destination { uri, from, trunk: trunk.map(|(name, _)| name.clone()), headers, ring_timeout })
+        let dtmf = trunk.map(|(_, trunk)| trunk.dtmf);
+        Ok(Destination { uri, from, trunk: trunk.map(|(name, _)| name.clone()), headers, ring_timeout, dtmf })
     }
 
     /// A place in the trunk, and what sip-bridge needs to call.

@@ -36,8 +36,8 @@ use crate::transport::SocketError;
 /// Commands that may wait for a shard; a shard takes them every millisecond.
 const COMMANDS_WAITING: usize = 8192;
 
-/// Notices that may wait for the task that holds the call.
-pub const NOTICES: usize = 8;
+/// Notices that may wait for the task that holds the call: with all keys that may wait, and then some.
+pub const NOTICES: usize = 80;
 
 /// Names one call of one shard, once: a later call in the same place has another generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,8 +47,9 @@ pub struct CallKey {
     generation: u32,
 }
 
-/// What a call's signalling is told by its shard. `Said` comes once for each order to say something, `Transfer` once an
-/// answer, the others at most once, and one task both orders and reads: a channel of [`NOTICES`] never fills.
+/// What a call's signalling is told by its shard. `Said` comes once for each order to say something, `Press` for each key,
+/// `Transfer` once an answer, the others at most once, and one task both orders and reads: a channel of [`NOTICES`] never
+/// fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallNotice {
     /// The call wants its dialog ended.
@@ -57,6 +58,8 @@ pub enum CallNotice {
     Transfer(TransferWish),
     /// What the agent was ordered to say is over.
     Said,
+    /// A key is to be pressed through the signalling.
+    Press(char),
     /// The call is gone from the shard. Its next event takes this number.
     Gone { next_seq: u64 },
 }

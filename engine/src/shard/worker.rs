@@ -98,6 +98,9 @@ impl Worker {
                 Wish::Transfer(wish) => {
                     let _ = live.notices.try_send(CallNotice::Transfer(wish));
                 }
+                Wish::Press(key) => {
+                    let _ = live.notices.try_send(CallNotice::Press(key));
+                }
                 Wish::HangUp(cause) => {
                     // The dialog's task is gone only once the call is ended.
                     let _ = live.notices.try_send(CallNotice::HangUp(cause));

@@ -43,6 +43,8 @@ pub struct VirtualCall {
     pub transfers: Vec<TransferWish>,
     /// Orders to say something that are done.
     pub orders_said: u32,
+    /// Keys that went through the signalling, and when.
+    pub signalled: Vec<(Moment, char)>,
     /// What a call over frames sent, in order, and when.
     pub sent: Vec<(Moment, Sent)>,
     /// Marks a call over frames sent, and when.
@@ -177,6 +179,7 @@ impl VirtualCall {
             hang_up: None,
             transfers: Vec::new(),
             orders_said: 0,
+            signalled: Vec::new(),
             sent: Vec::new(),
             marks: Vec::new(),
             plays_after_ms: None,
@@ -330,6 +333,7 @@ impl VirtualCall {
                 Wish::HangUp(cause) => self.hang_up = Some(cause),
                 Wish::Transfer(wish) => self.transfers.push(wish),
                 Wish::Said => self.orders_said += 1,
+                Wish::Press(key) => self.signalled.push((self.now, key)),
                 Wish::Speech(command) => {
                     if command == SpeechCommand::Cancel {
                         // Tools run on.

@@ -135,6 +135,11 @@ impl DialogHandle {
         self.offer(Method::Invite, offer).await
     }
 
+    /// Whether the other side says that it takes requests of this method (Allow, RFC 3261 20.5).
+    pub fn allows(&self, method: &str) -> bool {
+        self.core.peer_allows(method)
+    }
+
     /// As [`reinvite`](Self::reinvite), by UPDATE (RFC 3311): answered at once, by sides that allow it.
     pub async fn update(&self, offer: String) -> Result<String, SipError> {
         self.offer(Method::Update, offer).await

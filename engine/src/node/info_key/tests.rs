@@ -29,3 +29,11 @@ fn what_is_no_key_is_none() {
         assert_eq!(key_in(content_type, body), None, "{content_type} {body:?}");
     }
 }
+
+#[test]
+fn what_we_send_is_what_we_read() {
+    for key in "0123456789*#ABCD".chars() {
+        let (content_type, body) = body_of(key);
+        assert_eq!(key_in(content_type, &body), Some(Digit { char: key, duration_ms: 100 }));
+    }
+}
