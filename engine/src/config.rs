@@ -1,14 +1,15 @@
 //! The node's settings: defaults, then `tandem.toml`, then `TANDEM_*`, then flags; checked before anything starts.
 //! What an agent says and how it behaves is in its own file, which `control` reads.
 
+mod media;
 mod realtime;
 mod sip;
 mod speech;
 mod trunks;
 mod twilio;
+mod values;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -17,16 +18,17 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use sip_bridge::sdp::{Codec, UnknownCodec};
+use sip_bridge::sdp::Codec;
 use thiserror::Error;
 
-use crate::audio::codec::OpusSettings;
 use crate::audio::ringback::Country;
+pub use media::{CodecOrder, OpusConfig, SrtpMode, SrtpOffer};
 pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, SpeechConfig, SpeechConfigError};
 pub use trunks::{Dtmf, RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 pub use twilio::TwilioConfig;
+pub use values::{AddressRange, ApiKey, PortRange};
 
 /// Everything a node can be told. Keys of `tandem.toml` are the fields' names; `TANDEM_SIP` is `sip`,
 /// `TANDEM_SPEECH__CHAT_MODEL` is `chat_model` of `[speech]`.
@@ -96,32 +98,6 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
 }
 
-/// Whether media is encrypted (SRTP).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SrtpMode {
-    /// Never; who offers nothing else is refused.
-    Off,
-    /// Where the other side wants it.
-    #[default]
-    Optional,
-    /// Always; who offers media in the clear is refused.
-    Required,
-}
-
-/// How our own offers bring SRTP keys.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SrtpOffer {
-    /// They do not.
-    #[default]
-    Plain,
-    /// In the SDP (RFC 4568).
-    Sdes,
-    /// By a DTLS handshake (RFC 5763).
-    Dtls,
-}
-
 /// The form of a finished recording; either way two channels, caller left, agent right.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,25 +108,6 @@ pub enum RecordingFormat {
     /// Ogg-Opus at 32 kbit/s: 0.2 MB a minute. Compressed after the call.
     Ogg,
 }
-
-/// How Opus is encoded, where a call uses it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OpusConfig {
-    /// Effort, 0 to 10.
-    pub complexity: u8,
-    /// bit/s, unless the other side wants less.
-    pub bitrate: u32,
-    /// Send what gets lost once more, coarsely, while the other side reports loss and can use it.
-    pub fec: bool,
-    /// Do not send silence, where the other side likes that.
-    pub dtx: bool,
-}
-
-/// Codecs by name, best first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct CodecOrder(pub Vec<Codec>);
 
 /// The edge that admits calls and takes their facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,21 +127,6 @@ pub struct EdgeConfig {
     /// How long files of events stay on disk, days from when they were begun, at least 2; what is not delivered stays.
     pub events_days: u32,
 }
-
-/// A key that does not show itself in logs or dumps.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ApiKey(pub String);
-
-/// First and last port, written `20000-39999`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PortRange(RangeInclusive<u16>);
-
-/// IP addresses, written `10.0.0.0/8`, or one of them, `10.0.0.1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct AddressRange(pub IpNet);
 
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
@@ -341,50 +283,6 @@ impl Config {
     }
 }
 
-// === impl OpusConfig ===
-
-impl Default for OpusConfig {
-    fn default() -> Self {
-        let OpusSettings { complexity, bitrate, fec, dtx } = OpusSettings::default();
-        Self { complexity, bitrate, fec, dtx }
-    }
-}
-
-impl OpusConfig {
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.complexity > 10 {
-            return Err(ConfigError::OpusComplexity(self.complexity));
-        }
-        if !(6000..=64_000).contains(&self.bitrate) {
-            return Err(ConfigError::OpusBitrate(self.bitrate));
-        }
-        Ok(())
-    }
-}
-
-// === impl CodecOrder ===
-
-impl TryFrom<Vec<String>> for CodecOrder {
-    type Error = String;
-
-    fn try_from(names: Vec<String>) -> Result<Self, String> {
-        let codecs: Vec<Codec> =
-            names.iter().map(|name| name.parse()).collect::<Result<_, UnknownCodec>>().map_err(|e| e.to_string())?;
-        let twice = codecs.iter().enumerate().find(|(at, codec)| codecs.iter().take(*at).any(|c| c == *codec));
-        match twice {
-            Some((_, codec)) => Err(format!("{} is named twice", codec.name())),
-            None if codecs.is_empty() => Err("no codec is named: the node would refuse every call".to_owned()),
-            None => Ok(Self(codecs)),
-        }
-    }
-}
-
-impl From<CodecOrder> for Vec<String> {
-    fn from(order: CodecOrder) -> Self {
-        order.0.into_iter().map(|codec| codec.name().to_owned()).collect()
-    }
-}
-
 // === impl EdgeConfig ===
 
 impl Default for EdgeConfig {
@@ -430,51 +328,6 @@ fn fronts_on_this_machine() -> Vec<AddressRange> {
 fn is_base_url(text: &str) -> bool {
     reqwest::Url::parse(text)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none())
-}
-
-// === impl ApiKey ===
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "set" })
-    }
-}
-
-// === impl PortRange ===
-
-impl TryFrom<String> for PortRange {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let expected = || format!("{text:?} is no port range like \"20000-39999\"");
-        let (first, last) = text.split_once('-').ok_or_else(expected)?;
-        let port = |p: &str| p.trim().parse::<u16>().map_err(|_| expected());
-        let (first, last) = (port(first)?, port(last)?);
-        if first < 1024 || last <= first { Err(expected()) } else { Ok(Self(first..=last)) }
-    }
-}
-
-impl From<PortRange> for String {
-    fn from(range: PortRange) -> Self {
-        format!("{}-{}", range.0.start(), range.0.end())
-    }
-}
-
-// === impl AddressRange ===
-
-impl TryFrom<String> for AddressRange {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let range = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        range.map(Self).map_err(|_| format!("{text:?} is no IP address and no range like \"10.0.0.0/8\""))
-    }
-}
-
-impl From<AddressRange> for String {
-    fn from(range: AddressRange) -> Self {
-        range.0.to_string()
-    }
 }
 
 /// The error without the drawing of the place in the file that TOML's errors come with; the place is named before it.

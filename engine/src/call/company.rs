@@ -3,9 +3,13 @@
 
 use std::collections::VecDeque;
 
+use edge_protocol::{EndCause, EventKind};
+
+use super::Call;
+use super::frame_leg::LawFrame;
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::ringback::Ringback;
-use crate::call::frame_leg::LawFrame;
+use crate::clock::Moment;
 
 /// 20 ms of linear audio at 8 kHz.
 pub type PcmFrame = [i16; FRAME_SAMPLES];
@@ -122,5 +126,61 @@ impl Bridge {
     pub fn take_crossing(&mut self) -> Option<Crossing> {
         let audio = self.said.take()?;
         Some(Crossing { audio, key: self.keys.pop_front() })
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// From here on the caller hears the other call instead of the agent, which keeps what it knows.
+    pub fn bridge(&mut self, now: Moment, with: &str, when_left: WhenLeft) {
+        self.conversation.pause(now, &mut self.out);
+        let bridge = Box::new(Bridge::new(with.to_owned(), when_left));
+        let before = std::mem::replace(&mut self.company, Company::Peer(bridge));
+        if let Company::Peer(bridge) = before {
+            self.out.event(now, EventKind::Unbridged { with: bridge.with });
+        }
+        self.out.event(now, EventKind::Bridged { with: with.to_owned() });
+    }
+
+    /// The call it was bridged to is gone: this one ends, or its agent comes back.
+    pub fn peer_left(&mut self, now: Moment) {
+        let Company::Peer(bridge) = std::mem::replace(&mut self.company, Company::Nobody) else { return };
+        self.out.event(now, EventKind::Unbridged { with: bridge.with });
+        match bridge.when_left {
+            WhenLeft::HangUp => self.out.hang_up(EndCause::PeerHungUp),
+            WhenLeft::Agent => {
+                self.company = Company::Agent;
+                self.conversation.resume(now);
+            }
+        }
+    }
+
+    /// What is ready to cross the bridge after a tick.
+    pub fn take_crossing(&mut self) -> Option<Crossing> {
+        self.company.bridge()?.take_crossing()
+    }
+
+    /// What crossed the bridge; it is heard with the next tick.
+    pub fn hear_peer(&mut self, crossing: Crossing) {
+        if let Some(bridge) = self.company.bridge() {
+            bridge.hear(crossing.audio);
+            if let Some(key) = crossing.key {
+                // More keys than may wait are more than anybody presses.
+                let _ = self.key_sender.press(key.encode_utf8(&mut [0; 4]));
+            }
+        }
+    }
+
+    /// What the other side sends, of a call that is being made; nothing before its first packet.
+    pub fn early_media(&self) -> Option<PcmFrame> {
+        self.learned_source().map(|_| self.caller_frame.map(|byte| self.law.decode(byte)))
+    }
+
+    /// What is sent by whom the caller waits for; it is heard with the next tick.
+    pub fn hear_early(&mut self, audio: PcmFrame) {
+        if let Company::Waiting(waiting) = &mut self.company {
+            waiting.hear(audio);
+        }
     }
 }

@@ -22,6 +22,7 @@ mod marks;
 mod media;
 mod outbox;
 mod settings;
+mod setup;
 mod source_lock;
 mod speaker;
 mod speculation;
@@ -33,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, CallerIdentity, Direction, EndCause, EventKind, MediaQuality, SipStatus};
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, SipStatus};
 
 pub use chat::{ChatMessage, ToolCall, ToolDefinition};
 pub use command::CallCommand;
@@ -46,6 +47,7 @@ pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
 pub use media::{KeysBy, MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
 pub use settings::{AgentSettings, Interruptible};
+pub use setup::{CallFacts, CallSetup, Tenant};
 pub use speaker::BYTES_PER_LETTER;
 pub use speculation::SpeculationSettings;
 pub use speech_link::{HearingId, Pipeline, SoFar, SpeechCommand, SpeechEvent, TurnId, UtteranceId};
@@ -54,13 +56,12 @@ pub use tools::{
 };
 
 use crate::audio::FRAME_SAMPLES;
-use crate::audio::codec::Codec;
 use crate::audio::denoise::{self, NoiseSuppressor};
 use crate::audio::dtmf::Digit;
 use crate::audio::dtmf_tones::ToneDetector;
 use crate::audio::g711::Law;
 use crate::clock::Moment;
-use company::{Bridge, Company};
+use company::Company;
 use conversation::{CallerFrame, Conversation};
 use diagnosis::Diagnosis;
 use ears::{CallerVoice, Ears};
@@ -74,41 +75,6 @@ use tools::Toolbox;
 
 /// Without packets for so long the other side pauses (DTX), and what is played says nothing of its level.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Everything a call starts from.
-#[derive(Debug, Clone)]
-pub struct CallSetup {
-    /// Tandem's id of the call (UUIDv7).
-    pub call_id: String,
-    /// Wall-clock time of the start, milliseconds since the Unix epoch.
-    pub started_at_ms: u64,
-    pub facts: CallFacts,
-    pub media: MediaSetup,
-    pub agent: Arc<AgentSettings>,
-}
-
-/// What signalling knows of a call; it goes into `CallStarted` unchanged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallFacts {
-    pub direction: Direction,
-    pub from: String,
-    pub to: String,
-    /// SIP `Call-ID`; empty for a call that came without SIP.
-    pub sip_call_id: String,
-    pub node: String,
-    pub headers: Vec<(String, String)>,
-    /// Who the call is answered for; `None` without an edge.
-    pub tenant: Option<Tenant>,
-    /// Who vouches for the caller's number; `None` where that is not verified.
-    pub identity: Option<CallerIdentity>,
-}
-
-/// The account and the business profile a call was admitted for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
-    pub account_id: String,
-    pub profile_id: String,
-}
 
 /// One call, from the first packet to the last.
 pub struct Call {
@@ -135,28 +101,6 @@ pub struct Call {
     /// `agent_frame` is voice.
     agent_speaks: bool,
     ended: bool,
-}
-
-// === impl CallFacts ===
-
-impl CallFacts {
-    /// The first event of a call in `codec`, answered by the agent of that name.
-    pub fn into_started(self, codec: Codec, agent: String) -> EventKind {
-        let (account_id, profile_id) = self.tenant.map(|tenant| (tenant.account_id, tenant.profile_id)).unzip();
-        EventKind::CallStarted {
-            direction: self.direction,
-            from: self.from,
-            to: self.to,
-            sip_call_id: self.sip_call_id,
-            codec: codec.name().to_owned(),
-            agent,
-            node: self.node,
-            headers: self.headers,
-            account_id,
-            profile_id,
-            identity: self.identity.map(Box::new),
-        }
-    }
 }
 
 // === impl Call ===
@@ -446,58 +390,6 @@ impl Call {
     /// The mark that goes behind the frame of the last tick, to come back once all before it was played.
     pub fn mark_to_send(&mut self) -> Option<u32> {
         self.line.frames_mut()?.mark_to_send()
-    }
-
-    /// From here on the caller hears the other call instead of the agent, which keeps what it knows.
-    pub fn bridge(&mut self, now: Moment, with: &str, when_left: WhenLeft) {
-        self.conversation.pause(now, &mut self.out);
-        let bridge = Box::new(Bridge::new(with.to_owned(), when_left));
-        let before = std::mem::replace(&mut self.company, Company::Peer(bridge));
-        if let Company::Peer(bridge) = before {
-            self.out.event(now, EventKind::Unbridged { with: bridge.with });
-        }
-        self.out.event(now, EventKind::Bridged { with: with.to_owned() });
-    }
-
-    /// The call it was bridged to is gone: this one ends, or its agent comes back.
-    pub fn peer_left(&mut self, now: Moment) {
-        let Company::Peer(bridge) = std::mem::replace(&mut self.company, Company::Nobody) else { return };
-        self.out.event(now, EventKind::Unbridged { with: bridge.with });
-        match bridge.when_left {
-            WhenLeft::HangUp => self.out.hang_up(EndCause::PeerHungUp),
-            WhenLeft::Agent => {
-                self.company = Company::Agent;
-                self.conversation.resume(now);
-            }
-        }
-    }
-
-    /// What is ready to cross the bridge after a tick.
-    pub fn take_crossing(&mut self) -> Option<Crossing> {
-        self.company.bridge()?.take_crossing()
-    }
-
-    /// What crossed the bridge; it is heard with the next tick.
-    pub fn hear_peer(&mut self, crossing: Crossing) {
-        if let Some(bridge) = self.company.bridge() {
-            bridge.hear(crossing.audio);
-            if let Some(key) = crossing.key {
-                // More keys than may wait are more than anybody presses.
-                let _ = self.key_sender.press(key.encode_utf8(&mut [0; 4]));
-            }
-        }
-    }
-
-    /// What the other side sends, of a call that is being made; nothing before its first packet.
-    pub fn early_media(&self) -> Option<PcmFrame> {
-        self.learned_source().map(|_| self.caller_frame.map(|byte| self.law.decode(byte)))
-    }
-
-    /// What is sent by whom the caller waits for; it is heard with the next tick.
-    pub fn hear_early(&mut self, audio: PcmFrame) {
-        if let Company::Waiting(waiting) = &mut self.company {
-            waiting.hear(audio);
-        }
     }
 
     /// The dialog is over. The RTCP BYE to be sent is in `packet`; nothing more is sent after it.

@@ -20,6 +20,7 @@ mod place_call;
 mod recordings;
 mod referral;
 mod route;
+mod running;
 mod sip_call;
 mod speech;
 mod transfer;
@@ -31,17 +32,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use axum::serve::ListenerExt;
 use edge_protocol::{CallEvent, EndCause};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use sip_bridge::{Admission, Endpoint, EndpointConfig, EndpointHandle};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use edge_side::EdgeState;
@@ -50,6 +48,7 @@ pub use media_keys::{fresh_keys, srtp_keys};
 pub use offline_child::FAILED as OFFLINE_SPEECH_FAILED;
 pub use orders::{CallState, MAX_TEXT_BYTES, OrderError, TransferOrder, Wanted};
 pub use place_call::{CallWish, NotPlaced};
+pub use running::RunningNode;
 pub use speech::serve_offline_speech;
 pub use trunks::{Destination, DestinationError};
 pub use websocket::routes as websocket_routes;
@@ -66,7 +65,7 @@ use crate::shard::{ShardConfig, ShardError, ShardHandle};
 use crate::speech::Desk;
 use crate::tools::Tools;
 use admission::{CallCap, Overload};
-use edge_side::{EdgeSide, EdgeTasks};
+use edge_side::EdgeSide;
 use identity::{CallerIdentities, IdentitySetupError};
 use live_calls::LiveCalls;
 use media_keys::MediaKeys;
@@ -79,15 +78,6 @@ const EVENTS_WAITING: usize = 16_384;
 
 /// Wishes to speech that may wait; beyond it a turn fails politely.
 const SPEECH_WAITING: usize = 4096;
-
-/// How long calls get to say goodbye once the drain time is over.
-const LAST_GOODBYES: Duration = Duration::from_secs(5);
-
-/// How long recordings that are not uploaded yet may hold up a node that stops; the next start goes on with them.
-const LAST_UPLOADS: Duration = Duration::from_secs(10);
-
-/// How often it is looked whether all media threads live.
-const SHARD_CHECK: Duration = Duration::from_secs(1);
 
 /// INVITEs not answered yet; more are refused at once.
 const MAX_PENDING: usize = 500;
@@ -129,19 +119,6 @@ pub struct Node {
     signatures: SeenSignatures,
     prometheus: PrometheusHandle,
     started: Instant,
-}
-
-/// A node with the parts only its owner may touch.
-pub struct RunningNode {
-    node: Arc<Node>,
-    endpoint: Endpoint,
-    http: TcpListener,
-    audiosocket: Option<TcpListener>,
-    recorder: Recorder,
-    archive: Option<Archive>,
-    shard_threads: Vec<JoinHandle<()>>,
-    facts: facts::FactsTask,
-    edge: Option<EdgeTasks>,
 }
 
 /// Why a node cannot run.
@@ -421,97 +398,5 @@ impl Node {
                 Status::Ok => Admission::Open,
             });
         }
-    }
-}
-
-/// Frames of 20 ms are small; the kernel is not to gather them.
-fn send_at_once(stream: &mut TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY stays off");
-    }
-}
-
-// === impl RunningNode ===
-
-impl RunningNode {
-    /// Answers calls until SIGTERM or SIGINT, then refuses new ones and lets the others finish.
-    ///
-    /// # Errors
-    /// [`NodeError::Signals`] if the process cannot be told to stop.
-    pub async fn run(mut self) -> Result<(), NodeError> {
-        let node = self.node.clone();
-        let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Signals)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Signals)?;
-        let sip = self.endpoint.handle();
-        let routes = crate::api::routes(node.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let http = tokio::spawn(axum::serve(self.http.tap_io(send_at_once), routes).into_future());
-        let audiosocket =
-            self.audiosocket.map(|listener| tokio::spawn(websocket::audiosocket::listen(node.clone(), listener)));
-        let load = tokio::spawn(node.clone().watch_load(sip.clone()));
-        tracing::info!(node = node.name(), sip = %sip.local_addr(), http = %node.config.http, agent = %node.config.agent.display(), "ready");
-
-        let drained = async {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            node.draining.store(true, Relaxed);
-            sip.set_admission(Admission::Draining);
-            tracing::info!(calls = node.active_calls(), "draining");
-            let patience = Duration::from_secs(node.config.drain_seconds);
-            tokio::select! {
-                () = node.cap.emptied() => return,
-                () = tokio::time::sleep(patience) => tracing::warn!(calls = node.active_calls(), "the drain time is over"),
-                _ = terminate.recv() => tracing::warn!("told to stop again"),
-                _ = interrupt.recv() => tracing::warn!("told to stop again"),
-            }
-            node.stop.send_replace(true);
-            // Whoever is still there then has lost the other side.
-            let _ = tokio::time::timeout(LAST_GOODBYES, node.cap.emptied()).await;
-        };
-        tokio::pin!(drained);
-        let mut health = tokio::time::interval(SHARD_CHECK);
-        loop {
-            tokio::select! {
-                () = &mut drained => break,
-                _ = health.tick() => if self.shard_threads.iter().any(JoinHandle::is_finished) {
-                    return Err(NodeError::ShardDied);
-                },
-                call = self.endpoint.next_call() => match call {
-                    Some(incoming) => drop(tokio::spawn(answer::answer(node.clone(), incoming))),
-                    None => break,
-                },
-            }
-        }
-        load.abort();
-        if let Some(audiosocket) = audiosocket {
-            audiosocket.abort();
-        }
-        sip.shutdown().await;
-        for shard in &node.shards {
-            shard.stop().await;
-        }
-        for thread in self.shard_threads {
-            if thread.join().is_err() {
-                tracing::error!("a shard panicked");
-            }
-        }
-        // Writes every recording that is still open; the facts about them go to the journal after that.
-        let recorder = self.recorder;
-        if tokio::task::spawn_blocking(move || recorder.stop()).await.is_err() {
-            tracing::error!("the recorder did not stop cleanly");
-        }
-        self.facts.finish().await;
-        let edge = async {
-            if let Some(edge) = self.edge {
-                edge.finish().await;
-            }
-        };
-        let archive = async {
-            if let Some(archive) = self.archive {
-                archive.finish(LAST_UPLOADS).await;
-            }
-        };
-        tokio::join!(edge, archive);
-        http.abort();
-        tracing::info!("stopped");
-        Ok(())
     }
 }
