@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::WhenLeft;
 use crate::node::{
-    CallWish, DestinationError, LiveCall, MAX_TEXT_BYTES, Node, NotPlaced, OrderError, TransferOrder, Wanted,
+    AgentOrder, CallWish, DestinationError, LiveCall, MAX_TEXT_BYTES, Node, NotPlaced, OrderError, TransferOrder,
+    Wanted,
 };
 
 /// When a caller of the API may try again, seconds.
@@ -173,7 +174,7 @@ async fn say(
     body: Result<Json<Text>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(Text { text }) = body?;
-    told(&node, &id, Wanted::Say(checked("text", text)?)).await
+    told(&node, &id, Wanted::Agent(AgentOrder::Say(checked("text", text)?))).await
 }
 
 async fn instruct(
@@ -182,7 +183,7 @@ async fn instruct(
     body: Result<Json<Text>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(Text { text }) = body?;
-    told(&node, &id, Wanted::Instruct(checked("text", text)?)).await
+    told(&node, &id, Wanted::Agent(AgentOrder::Instruct(checked("text", text)?))).await
 }
 
 async fn told(node: &Node, id: &str, wanted: Wanted) -> Result<StatusCode, Problem> {

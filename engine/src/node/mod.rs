@@ -46,7 +46,7 @@ pub use edge_side::EdgeState;
 pub use live_calls::LiveCall;
 pub use media_keys::{fresh_keys, srtp_keys};
 pub use offline_child::FAILED as OFFLINE_SPEECH_FAILED;
-pub use orders::{CallState, MAX_TEXT_BYTES, OrderError, TransferOrder, Wanted};
+pub use orders::{AgentOrder, CallState, MAX_TEXT_BYTES, OrderError, TransferOrder, Wanted};
 pub use place_call::{CallWish, NotPlaced};
 pub use running::RunningNode;
 pub use speech::serve_offline_speech;

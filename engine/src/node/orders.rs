@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::trunks::Destination;
-use crate::call::WhenLeft;
+use crate::call::{CallCommand, WhenLeft};
 
 /// Longest text a call takes, bytes.
 pub const MAX_TEXT_BYTES: usize = 4000;
@@ -39,10 +39,8 @@ pub struct Order {
 /// What is wanted of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
-    /// The agent says this at once.
-    Say(String),
-    /// The agent is to know this.
-    Instruct(String),
+    /// The agent does something, however the call's media come.
+    Agent(AgentOrder),
     Transfer(TransferOrder),
     /// Keys are pressed towards the other side, one after the other.
     Press(String),
@@ -52,6 +50,15 @@ pub enum Wanted {
     Resume,
     /// Parts it from the call it is bridged to.
     Unbridge,
+}
+
+/// What an agent can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentOrder {
+    /// It says this at once.
+    Say(String),
+    /// It is to know this.
+    Instruct(String),
 }
 
 /// Who a call is given to, and how.
@@ -82,14 +89,25 @@ pub enum OrderError {
     BadValue(String),
 }
 
+// === impl AgentOrder ===
+
+impl From<AgentOrder> for CallCommand {
+    fn from(order: AgentOrder) -> Self {
+        match order {
+            AgentOrder::Say(text) => Self::Say(text),
+            AgentOrder::Instruct(text) => Self::Instruct(text),
+        }
+    }
+}
+
 // === impl CallState ===
 
 impl CallState {
     /// Whether a call that stands so can be asked for `wanted`.
     pub fn allows(self, wanted: &Wanted) -> bool {
         match wanted {
-            Wanted::Instruct(_) => true,
-            Wanted::Say(_) | Wanted::Transfer(_) | Wanted::Hold => self == Self::Talking,
+            Wanted::Agent(AgentOrder::Instruct(_)) => true,
+            Wanted::Agent(AgentOrder::Say(_)) | Wanted::Transfer(_) | Wanted::Hold => self == Self::Talking,
             Wanted::Press(_) => matches!(self, Self::Talking | Self::Bridged),
             Wanted::Resume => self == Self::Held,
             Wanted::Unbridge => self == Self::Bridged,
@@ -108,10 +126,10 @@ mod tests {
 
     #[test]
     fn what_a_call_may_be_asked_for_depends_on_how_it_stands() {
-        let say = Wanted::Say("x".to_owned());
+        let say = Wanted::Agent(AgentOrder::Say("x".to_owned()));
         for (state, allowed) in [(CallState::Talking, true), (CallState::Bridged, false), (CallState::Ringing, false)] {
             assert_eq!(state.allows(&say), allowed, "{state:?}");
-            assert!(state.allows(&Wanted::Instruct("x".to_owned())));
+            assert!(state.allows(&Wanted::Agent(AgentOrder::Instruct("x".to_owned()))));
         }
         assert!(CallState::Bridged.allows(&Wanted::Unbridge));
         assert_eq!(

@@ -320,10 +320,10 @@ impl Dialling {
 
     /// Before it is answered, a call can only be told what to know.
     async fn ordered(&self, order: super::orders::Order) {
-        use super::orders::{CallState, OrderError, Wanted};
+        use super::orders::{AgentOrder, CallState, OrderError, Wanted};
         let outcome = match order.wanted {
-            Wanted::Instruct(text) => {
-                self.media.shard.tell(self.media.key, CallCommand::Instruct(text)).await;
+            Wanted::Agent(order @ AgentOrder::Instruct(_)) => {
+                self.media.shard.tell(self.media.key, order.into()).await;
                 Ok(())
             }
             _ => Err(OrderError::WrongState(CallState::Ringing)),

@@ -162,12 +162,8 @@ impl SipCall {
     async fn carry_out(&mut self, order: Order, transfer: &mut Option<Transfer>, offered: &Sender<Offered>) {
         let (shard, key) = (&self.media.shard, self.media.key);
         let outcome = match order.wanted {
-            Wanted::Say(text) => {
-                shard.tell(key, CallCommand::Say(text)).await;
-                Ok(())
-            }
-            Wanted::Instruct(text) => {
-                shard.tell(key, CallCommand::Instruct(text)).await;
+            Wanted::Agent(order) => {
+                shard.tell(key, order.into()).await;
                 Ok(())
             }
             Wanted::Press(keys) => shard.send_keys(key, keys).await.map_err(|e| OrderError::BadValue(e.to_string())),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Heard, Session, Socket, Unreachable};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
-use crate::call::{CallCommand, CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
+use crate::call::{CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
 use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::node::lifetime::{Lifetime, told_to_stop};
 use crate::node::orders::{Order, OrderError, Wanted};
@@ -220,12 +220,8 @@ impl<S: Socket, D: Dialect> Session<S, D> {
 /// Does what was ordered, as far as a call without SIP can.
 async fn carry_out(order: Order, shard: &ShardHandle, key: CallKey) {
     let outcome = match order.wanted {
-        Wanted::Say(text) => {
-            shard.tell(key, CallCommand::Say(text)).await;
-            Ok(())
-        }
-        Wanted::Instruct(text) => {
-            shard.tell(key, CallCommand::Instruct(text)).await;
+        Wanted::Agent(order) => {
+            shard.tell(key, order.into()).await;
             Ok(())
         }
         _ => Err(OrderError::NotPossible("a call over a WebSocket cannot be held, given away or sent keys")),
