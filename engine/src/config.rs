@@ -58,6 +58,8 @@ pub struct Config {
     pub agent: PathBuf,
     /// Without an edge, take calls over WebSockets from other machines too; else only from this one.
     pub websocket_open: bool,
+    /// What clients of WebSockets show, to be taken from other machines. Empty: it opens nothing.
+    pub websocket_token: ApiKey,
     pub twilio: TwilioConfig,
     /// Where Asterisk's AudioSocket connections are listened for; whoever reaches it may call.
     pub audiosocket: Option<SocketAddr>,
@@ -250,6 +252,7 @@ impl Default for Config {
             data: PathBuf::from("var"),
             agent: PathBuf::from("agents/reception.toml"),
             websocket_open: false,
+            websocket_token: ApiKey::default(),
             twilio: TwilioConfig::default(),
             audiosocket: None,
             max_calls: 1000,

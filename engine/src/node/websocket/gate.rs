@@ -1,4 +1,4 @@
-//! Who may open a WebSocket: whoever signs as the edge or Twilio does, else who is on this machine, else everybody if told so.
+//! Who may open a WebSocket: who signs as the edge or Twilio does, or shows the token, or is on this machine, or all if told so.
 //! Whether there is room for a call, and whether the call may start, is asked after this.
 
 use std::collections::HashMap;
@@ -7,9 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode, Uri, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use edge_protocol::signature::{AHEAD_MS, SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_MS, verify};
 
 use super::twilio::signature::{SIGNATURE_HEADER as TWILIO_HEADER, Verifier};
+
+/// How Telnyx shows the token its stream was given.
+const TELNYX_HEADER: &str = "x-telnyx-streaming-auth-token";
 
 /// How a client came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,8 @@ pub struct Gate<'a> {
     /// Without an edge, clients from elsewhere are welcome.
     pub open: bool,
     pub seen: &'a SeenSignatures,
+    /// What clients from elsewhere show; empty: none do.
+    pub token: &'a [u8],
     /// Where Twilio's signature is wanted of whoever is not on this machine.
     pub twilio: Option<Verifier<'a>>,
 }
@@ -78,7 +85,7 @@ impl Gate<'_> {
     fn admit_unsigned(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<Entry, Refusal> {
         let forwarded = headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for");
         let local = peer.ip().to_canonical().is_loopback() && !forwarded && !is_foreign_page(headers);
-        if local || (self.open && self.secret.is_none() && self.twilio.is_none()) {
+        if local || self.is_shown_token(headers) || (self.open && self.secret.is_none() && self.twilio.is_none()) {
             return Ok(Entry::Unsigned);
         }
         if self.twilio.is_some() {
@@ -87,8 +94,26 @@ impl Gate<'_> {
         if self.secret.is_some() {
             return Err(unauthorised("the request is not signed"));
         }
-        let reason = "only clients on this machine are served; websocket_open = true lets others in".to_owned();
+        let reason = "only clients on this machine are served, and who shows websocket_token".to_owned();
         Err(Refusal { status: StatusCode::FORBIDDEN, code: "forbidden", reason })
+    }
+
+    /// As a bearer token, as the password of any user, or as Telnyx shows it.
+    fn is_shown_token(&self, headers: &HeaderMap) -> bool {
+        let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let authorization = value(header::AUTHORIZATION.as_str()).and_then(|value| value.split_once(' '));
+        let shown = match authorization {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().as_bytes().to_vec()),
+            Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") => {
+                let pair = STANDARD.decode(pair.trim()).unwrap_or_default();
+                pair.iter().position(|byte| *byte == b':').and_then(|at| pair.get(at + 1..)).map(<[u8]>::to_vec)
+            }
+            _ => value(TELNYX_HEADER).map(|token| token.as_bytes().to_vec()),
+        };
+        let shown = shown.unwrap_or_default();
+        // In the same time whatever is wrong.
+        let differing = self.token.iter().zip(&shown).fold(0, |differing, (a, b)| differing | (a ^ b));
+        !self.token.is_empty() && self.token.len() == shown.len() && differing == 0
     }
 }
 

@@ -75,7 +75,8 @@ async fn open<D: Dialect>(
     let signed_part = uri.path_and_query().map_or_else(|| uri.path(), |p| p.as_str());
     let secret = node.config.edge.is_set().then(|| node.config.edge.secret.0.as_bytes());
     let twilio = (uri.path() == TWILIO).then(|| Verifier::new(&node.config.twilio)).flatten();
-    let gate = Gate { secret, open: node.config.websocket_open, seen: &node.signatures, twilio };
+    let token = node.config.websocket_token.0.as_bytes();
+    let gate = Gate { secret, open: node.config.websocket_open, seen: &node.signatures, token, twilio };
     let signed = match gate.admit(peer, signed_part, &headers, unix_ms()) {
         Ok(entry) => entry == gate::Entry::Signed,
         Err(refusal) => {
@@ -137,8 +138,8 @@ fn take<D: Dialect>(
 pub(crate) fn read_by_all(text: &str) {
     fn read<D: Dialect>(text: &str) {
         let mut dialect = D::new(&[]);
-        let _ = dialect.read(&text.into());
-        let _ = dialect.read(&text.as_bytes().to_vec().into());
+        let _ = dialect.read(&axum::extract::ws::Message::text(text));
+        let _ = dialect.read(&axum::extract::ws::Message::binary(text.as_bytes().to_vec()));
         let _ = dialect.write(dialect::ToClient::Audio(&[0; 160]));
     }
     let all = [read::<Tandem>, read::<Twilio>, read::<Telnyx>, read::<Vonage>, read::<Jambonz>, read::<Asterisk>];

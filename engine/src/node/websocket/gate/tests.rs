@@ -1,7 +1,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use edge_protocol::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_MS, sign};
 
-use super::{Entry, Gate, SeenSignatures, TWILIO_HEADER, Verifier};
+use super::{Entry, Gate, SeenSignatures, TELNYX_HEADER, TWILIO_HEADER, Verifier};
 
 const NOW: u64 = 1_700_000_000_000;
 const PATH: &str = "/ws/tandem?x=1";
@@ -23,16 +23,17 @@ struct Door {
     open: bool,
     seen: SeenSignatures,
     twilio: bool,
+    token: &'static [u8],
 }
 
 impl Door {
     fn new(secret: Option<&'static [u8]>, open: bool) -> Self {
-        Self { secret, open, seen: SeenSignatures::default(), twilio: false }
+        Self { secret, open, seen: SeenSignatures::default(), twilio: false, token: b"" }
     }
 
     fn admit(&self, peer: &str, headers: &HeaderMap) -> Result<Entry, StatusCode> {
         let twilio = self.twilio.then_some(Verifier { auth_token: b"12345", url: "wss://voice.example.com/ws/twilio" });
-        let gate = Gate { secret: self.secret, open: self.open, seen: &self.seen, twilio };
+        let gate = Gate { secret: self.secret, open: self.open, seen: &self.seen, token: self.token, twilio };
         gate.admit(peer.parse().unwrap(), PATH, headers, NOW).map_err(|refusal| refusal.status)
     }
 }
@@ -105,4 +106,31 @@ fn with_twilios_token_only_twilio_and_this_machine_are_served() {
     }
     let without = Door::new(None, true);
     assert_eq!(without.admit(ELSEWHERE, &headers(&[(TWILIO_HEADER, "bm9uZQ==")])), Ok(Entry::Unsigned));
+}
+
+#[test]
+fn who_shows_the_token_is_served_from_anywhere() {
+    // "any:open sesame" and "any:else" in base64.
+    let good = [
+        ("authorization", "Bearer open sesame"),
+        ("authorization", "basic YW55Om9wZW4gc2VzYW1l"),
+        (TELNYX_HEADER, "open sesame"),
+    ];
+    let bad = [
+        ("authorization", "Bearer open"),
+        ("authorization", "Basic YW55OmVsc2U="),
+        (TELNYX_HEADER, ""),
+        ("authorization", "Basic ?"),
+    ];
+    for secret in [None, Some(&b"secret"[..])] {
+        let door = Door { token: b"open sesame", ..Door::new(secret, false) };
+        for shown in good {
+            assert_eq!(door.admit(ELSEWHERE, &headers(&[shown])), Ok(Entry::Unsigned), "{shown:?}");
+        }
+        for shown in bad {
+            assert!(door.admit(ELSEWHERE, &headers(&[shown])).is_err(), "{shown:?}");
+        }
+    }
+    let without = Door::new(None, false);
+    assert!(without.admit(ELSEWHERE, &headers(&[("authorization", "Bearer ")])).is_err(), "no token opens nothing");
 }
