@@ -138,7 +138,7 @@ fn words(question: &Utterance) -> Vec<Item> {
 
 fn all_sounds(question: &Utterance, sentences: &[Recording]) -> Vec<Item> {
     let sounds = sounds::none_of_them_speech(sentences);
-    let each = sounds.into_iter().zip((1000..).step_by(40));
+    let each = sounds.into_iter().zip((2000..).step_by(40));
     each.map(|(sound, ms)| item(Kind::Sounds, sound.name, question, Some(spoken(&sound.samples)), ms)).collect()
 }
 

@@ -26,8 +26,8 @@ const STOPPED: Duration = Duration::from_millis(500);
 /// A voice that is held goes on within this.
 const GOES_ON_WITHIN: Duration = Duration::from_millis(1000);
 
-/// So much more or less of an answer is still the same: a voice that was held says a word again.
-const SAME_ANSWER: Duration = Duration::from_millis(600);
+/// So much less of an answer is still all of it.
+const WHOLE_ANSWER: Duration = Duration::from_millis(600);
 
 /// A frame.
 const FRAME: Duration = Duration::from_millis(20);
@@ -128,7 +128,7 @@ impl Scene {
         self.listen(GOES_ON_WITHIN).await?;
         let went_on = self.heard.last().is_some_and(|s| s.last.is_none_or(|last| last > over.last_frame));
         self.until_quiet(LONGEST_ANSWER).await?;
-        let ended = self.spoken_since(began).abs_diff(item.reply) > SAME_ANSWER;
+        let ended = !is_one_answer(self.spoken_since(began), item.reply, item.after);
         Ok(Outcome::InPassing { ended, went_on })
     }
 
@@ -216,6 +216,12 @@ impl Scene {
     fn stopped_after(&self, onset: Moment, over: Moment) -> Option<Duration> {
         stopped_after(&self.heard, onset, over)
     }
+}
+
+/// Whether so much speech is the answer of `reply`, into which something was said after `before`, and not a part of it, nor a
+/// part of it and then another answer. A voice that was held, perhaps several times, says some of it again.
+fn is_one_answer(spoken: Duration, reply: Duration, before: Duration) -> bool {
+    spoken + WHOLE_ANSWER >= reply && spoken < reply + before * 4 / 5
 }
 
 fn stopped_after(heard: &[Stretch], onset: Moment, over: Moment) -> Option<Duration> {

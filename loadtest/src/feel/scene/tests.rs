@@ -30,3 +30,14 @@ fn a_voice_that_hesitates_has_not_stopped() {
 fn a_voice_that_goes_on_to_its_own_end_was_not_stopped() {
     assert_eq!(stopped(&[(0, Some(5000))]), None);
 }
+
+#[test]
+fn an_answer_is_told_from_a_part_of_it_and_from_two() {
+    let is_one = |spoken, before| {
+        is_one_answer(Duration::from_millis(spoken), Duration::from_millis(9600), Duration::from_millis(before))
+    };
+    assert!(is_one(9600, 700) && is_one(10_020, 700) && is_one(9200, 700));
+    assert!(!is_one(10_300, 700), "700 ms of it, and then all of another");
+    assert!(!is_one(2600, 2600), "it was cut off");
+    assert!(is_one(10_800, 2600), "held three times");
+}
