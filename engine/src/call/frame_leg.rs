@@ -18,7 +18,8 @@ pub type LawFrame = [u8; FRAME_SAMPLES];
 /// Frames that may wait (2 s): a message of the longest allowed length on top of a second of backlog.
 const MOST_WAITING: usize = 100;
 
-/// Frames that must wait before playing begins, and begins again after a gap (40 ms): one late frame is no gap then.
+/// Frames that must wait before playing begins again after a gap (40 ms): one late frame is no gap then. At first one is
+/// enough, as a client that keeps time needs no more.
 const PRIME: usize = 2;
 
 /// Frames over which the backlog is watched (2 s); what never drained in that time is delay and nothing else.
@@ -38,8 +39,10 @@ const HANGOVER: u8 = 10;
 pub struct FrameLeg {
     law: Law,
     waiting: VecDeque<LawFrame>,
-    /// Ticks since frames began to wait for [`PRIME`]; `None` while playing.
+    /// Ticks since frames began to wait for `prime`; `None` while playing.
     priming: Option<usize>,
+    /// Frames that must wait before playing begins: one until there was a gap, then [`PRIME`].
+    prime: usize,
     /// Least that waited during the ticks watched.
     least: usize,
     watched: u32,
@@ -65,6 +68,7 @@ impl FrameLeg {
             law,
             waiting: VecDeque::with_capacity(MOST_WAITING),
             priming: Some(0),
+            prime: 1,
             least: MOST_WAITING,
             watched: 0,
             surplus: 0,
@@ -101,12 +105,14 @@ impl FrameLeg {
     pub fn next_frame(&mut self, out: &mut [i16; FRAME_SAMPLES]) {
         self.watch_backlog();
         if let Some(ticks) = self.priming.filter(|_| !self.waiting.is_empty()) {
-            let begins = self.waiting.len() >= PRIME || ticks >= PRIME;
+            let begins = self.waiting.len() >= self.prime || ticks >= self.prime;
             self.priming = (!begins).then_some(ticks + 1);
         }
         let next = if self.priming.is_none() { self.waiting.pop_front() } else { None };
         let Some(mut frame) = next else {
-            self.priming.get_or_insert(0);
+            if self.priming.is_none() {
+                (self.priming, self.prime) = (Some(0), PRIME);
+            }
             out.fill(0);
             return;
         };
