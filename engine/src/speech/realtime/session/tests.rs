@@ -1,6 +1,8 @@
 //! A session against a server and a call that are played by hand: who is told what, and when.
 //! The shapes on the wire are tested with the events, the socket in `engine/tests/realtime`.
 
+mod order;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
