@@ -16,8 +16,9 @@ const KEPT: usize = DELAYS + STEP;
 const MEMORY: f32 = 0.9;
 /// Likeness from which a frame is taken for echo.
 const ALIKE: f32 = 0.55;
-/// Likeness from which the echo's loudness is learnt, and the loudest it is believed to be, dB.
+/// Likeness from which the echo's loudness is learnt.
 const SURE: f32 = 0.75;
+/// The loudest an echo is believed to be, dB: what is louder is a voice that happens to be like the agent's.
 const LOUDEST_DB: f32 = -6.0;
 /// How much louder than the echo is known to be a frame must be to hold something else, dB.
 const ABOVE_ECHO_DB: f32 = 5.0;
@@ -87,13 +88,15 @@ impl EchoWatch {
         let said = self.said_energy.get((place + STEP / 2) / STEP).copied().unwrap_or(0.0);
         let scale = (self.heard_energy * said).sqrt();
         let likeness = if scale > 0.0 { peak / scale } else { 0.0 };
-        let gain_db = 10.0 * ((self.heard_energy + 1.0) / (said + 1.0)).log10();
-        if likeness >= SURE {
+        let gain_db = decibels(self.heard_energy, said);
+        let said_then = self.said[place + 1..=place + STEP].iter().map(|s| s * s).sum();
+        let too_loud = decibels(energy, said_then) > LOUDEST_DB;
+        if likeness >= SURE && !too_loud {
             let gain_db = gain_db.min(LOUDEST_DB);
             let known = self.gain_db.unwrap_or(gain_db);
             self.gain_db = Some(known + (gain_db - known) * LEARNING);
         }
-        likeness >= ALIKE
+        (likeness >= ALIKE && !too_loud)
             || self.gain_db.is_some_and(|known| self.loudest_said() > 0.0 && gain_db < known + ABOVE_ECHO_DB)
     }
 
@@ -116,6 +119,11 @@ impl Default for EchoWatch {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// How much more energy one has than the other.
+fn decibels(energy: f32, than: f32) -> f32 {
+    10.0 * ((energy + 1.0) / (than + 1.0)).log10()
 }
 
 // === impl HighPass ===

@@ -54,8 +54,9 @@ fn an_interruption_stops_the_agent_at_once() {
         }
     }
     stops.print("interruption to silence");
-    assert!(percent("interruptions that stop the agent", stopped, all) >= 97.0);
-    assert!(stops.percentile(50) <= 150 && stops.percentile(95) <= 450);
+    percent("interruptions that stop the agent", stopped, all);
+    assert_eq!(stopped, all);
+    assert!(stops.percentile(50) <= 150 && stops.percentile(95) <= 250);
 }
 
 #[test]
