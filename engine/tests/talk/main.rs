@@ -8,7 +8,11 @@
 #[path = "../virtual_call/mod.rs"]
 mod virtual_call;
 
+#[path = "../netem/mod.rs"]
+mod netem;
+
 mod answers;
+mod bad_lines;
 mod echo;
 mod figures;
 mod interruptions;

@@ -62,6 +62,8 @@ pub struct VirtualCall {
     pub phase: Duration,
     /// What the line adds to the caller's frame: noise, or the agent's frame of the tick before.
     pub on_the_line: Option<OnTheLine>,
+    /// Whether the caller's next packet gets lost.
+    pub lost: Option<Box<dyn Iterator<Item = bool>>>,
     brain: Box<dyn FnMut(&SpeechCommand) -> Reaction>,
     due: VecDeque<(Moment, SpeechEvent)>,
     mouth: VecDeque<u8>,
@@ -189,6 +191,7 @@ impl VirtualCall {
             protect: None,
             phase: Duration::ZERO,
             on_the_line: None,
+            lost: None,
             brain: Box::new(brain),
             due: VecDeque::new(),
             mouth: VecDeque::new(),
@@ -236,8 +239,12 @@ impl VirtualCall {
             let tick = self.now;
             self.now = Moment(tick.0 - self.phase.as_micros() as u64);
             self.call.handle_frame(self.now, &payload);
-            self.send_packet(false, 0, &payload);
-            self.timestamp = self.timestamp.wrapping_add(160);
+            if self.lost.as_mut().and_then(Iterator::next).unwrap_or(false) {
+                self.skip_packet();
+            } else {
+                self.send_packet(false, 0, &payload);
+                self.timestamp = self.timestamp.wrapping_add(160);
+            }
             self.now = tick;
         }
         for (at, mark) in &self.marks {
