@@ -24,6 +24,7 @@ test: setup-test build ## formats, lints, licences, unit, property and end-to-en
 	cargo test --workspace --locked --doc --quiet
 	npm --prefix edge/dashboard test
 	npm --prefix edge test
+	fuzz/run.sh -t 5
 	cargo nextest run --workspace --locked
 
 bench: setup ## what a packet, a frame and a tick cost
