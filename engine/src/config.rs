@@ -25,7 +25,7 @@ use crate::audio::ringback::Country;
 pub use media::{CodecOrder, OpusConfig, SrtpMode, SrtpOffer};
 pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
-pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, SpeechConfig, SpeechConfigError};
+pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, ProviderKind, SpeechConfig, SpeechConfigError};
 pub use trunks::{Dtmf, RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 pub use twilio::TwilioConfig;
 pub use values::{AddressRange, ApiKey, PortRange};

@@ -68,11 +68,22 @@ pub struct BreakerConfig {
     pub pause_ms: u32,
 }
 
-/// A further OpenAI-compatible provider.
+/// Whose API a provider speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    #[default]
+    Openai,
+    /// Anthropic's Messages API, which is chat only.
+    Anthropic,
+}
+
+/// A further provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProviderConfig {
-    /// With `/v1`; empty: OpenAI.
+    pub kind: ProviderKind,
+    /// OpenAI's kind with `/v1`, Anthropic's without; empty: OpenAI or Anthropic itself.
     pub base_url: String,
     pub api_key: ApiKey,
     /// Environment variable the key is taken from, where `api_key` is empty.
@@ -84,6 +95,8 @@ pub struct ProviderConfig {
     pub voice: String,
     /// Sample rate of the provider's `pcm` format, Hz.
     pub speech_rate_hz: u32,
+    /// Longest answer of Anthropic's kind, tokens.
+    pub max_tokens: u32,
 }
 
 /// Speech that cannot be had this way.
@@ -97,6 +110,8 @@ pub enum SpeechConfigError {
     Unknown { stage: &'static str, name: String },
     #[error("speech.order.{stage} names {name:?} twice")]
     Twice { stage: &'static str, name: String },
+    #[error("speech.order.{stage} names {name:?}, which is Anthropic's kind and does nothing but chat")]
+    ChatOnly { stage: &'static str, name: String },
     #[error("[speech.providers.{name}]: {name:?} is a name of ours, take another")]
     Taken { name: String },
     #[error("{key} = {value}: must be {} to {}", range.start(), range.end())]
@@ -107,6 +122,7 @@ const TIMEOUT_MS: RangeInclusive<u32> = 100..=60_000;
 const HEDGE_MS: RangeInclusive<u32> = 0..=60_000;
 const FAILURES: RangeInclusive<u32> = 1..=1000;
 const PAUSE_MS: RangeInclusive<u32> = 100..=3_600_000;
+const MAX_TOKENS: RangeInclusive<u32> = 1..=100_000;
 const RATE_HZ: RangeInclusive<u32> = 8000..=48_000;
 
 // === impl SpeechConfig ===
@@ -177,6 +193,7 @@ impl SpeechConfig {
             }
             is_url(format!("speech.providers.{name}.base_url"), &provider.base_url)?;
             is_within(format!("speech.providers.{name}.speech_rate_hz"), provider.speech_rate_hz, &RATE_HZ)?;
+            is_within(format!("speech.providers.{name}.max_tokens"), provider.max_tokens, &MAX_TOKENS)?;
         }
         let OrderConfig { transcription, chat, synthesis } = &self.order;
         for (stage, names) in [("transcription", transcription), ("chat", chat), ("synthesis", synthesis)] {
@@ -207,8 +224,13 @@ impl SpeechConfig {
             if names.iter().take(at).any(|before| before == name) {
                 return Err(SpeechConfigError::Twice { stage, name: name.clone() });
             }
-            if ![MAIN, OFFLINE].contains(&name.as_str()) && !self.providers.contains_key(name) {
-                return Err(SpeechConfigError::Unknown { stage, name: name.clone() });
+            match self.providers.get(name) {
+                None if [MAIN, OFFLINE].contains(&name.as_str()) => {}
+                None => return Err(SpeechConfigError::Unknown { stage, name: name.clone() }),
+                Some(provider) if provider.kind == ProviderKind::Anthropic && stage != "chat" => {
+                    return Err(SpeechConfigError::ChatOnly { stage, name: name.clone() });
+                }
+                Some(_) => {}
             }
         }
         Ok(())
@@ -266,6 +288,7 @@ impl Default for BreakerConfig {
 impl Default for ProviderConfig {
     fn default() -> Self {
         Self {
+            kind: ProviderKind::default(),
             base_url: String::new(),
             api_key: ApiKey::default(),
             api_key_env: String::new(),
@@ -274,6 +297,7 @@ impl Default for ProviderConfig {
             speech_model: "gpt-4o-mini-tts".to_owned(),
             voice: String::new(),
             speech_rate_hz: 24_000,
+            max_tokens: 1024,
         }
     }
 }

@@ -14,8 +14,9 @@ use tokio::net::TcpListener;
 
 use super::offline_child::{OfflineChild, OfflineChildError, READY};
 use crate::call::Pipeline;
-use crate::config::{Config, OFFLINE, ProviderConfig, SpeechConfig};
+use crate::config::{Config, OFFLINE, ProviderConfig, ProviderKind, SpeechConfig};
 use crate::control::AgentProfile;
+use crate::speech::anthropic::{AnthropicClient, AnthropicConfig};
 use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, ScriptedAgent};
 use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
 use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
@@ -26,7 +27,8 @@ use crate::speech::{
 /// Where OpenAI itself is.
 const OPENAI: &str = "https://api.openai.com/v1";
 
-/// A provider that refuses for now is waited for this long where another could serve.
+/// A provider that refuses for now is waited for this long, and where another could serve, this long.
+const RETRY_AFTER_ALONE: Duration = Duration::from_secs(1);
 const RETRY_AFTER_WITH_OTHERS: Duration = Duration::from_millis(100);
 
 /// The offline server is on this machine: when it is slow the machine is, and giving up makes nothing faster.
@@ -64,7 +66,15 @@ pub enum OfflineSpeechError {
 /// The providers that are in some order, by their names.
 struct Clients<'a> {
     settings: &'a SpeechConfig,
-    by_name: BTreeMap<&'a str, (Arc<OpenAiClient>, Timeouts)>,
+    by_name: BTreeMap<&'a str, Client>,
+}
+
+/// One provider at the stages it serves.
+struct Client {
+    transcriber: Option<Arc<dyn Transcriber>>,
+    responder: Option<Arc<dyn Responder>>,
+    synthesizer: Option<Arc<dyn Synthesizer>>,
+    timeouts: Timeouts,
 }
 
 /// Sets up the providers the settings ask for, and begins to synthesise the agent's fixed texts.
@@ -77,21 +87,22 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
         None => String::new(),
     };
     for name in settings.order.names() {
+        let Entry::Vacant(new) = clients.by_name.entry(name) else { continue };
         let (provider, timeouts) = match settings.provider(name) {
             Some(provider) => (provider, timeouts(settings)),
             None => (offline(settings, name, &offline_url), OFFLINE_TIMEOUTS),
         };
         let alone = settings.order.names().all(|other| other == name);
-        if let Entry::Vacant(new) = clients.by_name.entry(name) {
-            let client = OpenAiClient::new(openai(provider, profile, timeouts, alone))?;
-            new.insert((Arc::new(client), timeouts));
-        }
+        let longest_retry_after = if alone { RETRY_AFTER_ALONE } else { RETRY_AFTER_WITH_OTHERS };
+        new.insert(match provider.kind {
+            ProviderKind::Openai => Client::openai(provider, profile, timeouts, longest_retry_after)?,
+            ProviderKind::Anthropic => Client::anthropic(provider, timeouts, longest_retry_after)?,
+        });
     }
     let order = &settings.order;
-    let transcriber =
-        clients.route(SpeechStage::Transcription, &order.transcription, |client| client as Arc<dyn Transcriber>);
-    let responder = clients.route(SpeechStage::Chat, &order.chat, |client| client as Arc<dyn Responder>);
-    let synthesizer = clients.route(SpeechStage::Synthesis, &order.synthesis, |client| client as Arc<dyn Synthesizer>);
+    let transcriber = clients.route(SpeechStage::Transcription, &order.transcription, |client| &client.transcriber);
+    let responder = clients.route(SpeechStage::Chat, &order.chat, |client| &client.responder);
+    let synthesizer = clients.route(SpeechStage::Synthesis, &order.synthesis, |client| &client.synthesizer);
     let prompts = Arc::new(Prompts::default());
     let texts = profile.fixed_texts();
     let (keeper, voices) = (Arc::clone(&prompts), Arc::clone(&synthesizer));
@@ -144,25 +155,6 @@ fn offline(settings: &SpeechConfig, name: &str, base_url: &str) -> ProviderConfi
     ProviderConfig { base_url: base_url.to_owned(), voice, ..ProviderConfig::default() }
 }
 
-/// `alone`: there is nobody else to ask.
-fn openai(provider: ProviderConfig, profile: &AgentProfile, timeouts: Timeouts, alone: bool) -> OpenAiConfig {
-    let own = OpenAiConfig::default();
-    let base_url = if provider.base_url.is_empty() { OPENAI.to_owned() } else { provider.base_url };
-    let voice = Some(provider.voice).filter(|voice| !voice.is_empty());
-    OpenAiConfig {
-        base_url,
-        api_key: (!provider.api_key.0.is_empty()).then(|| Secret::new(provider.api_key.0)),
-        transcription_model: provider.transcription_model,
-        language: own.language,
-        chat_model: provider.chat_model,
-        speech_model: provider.speech_model,
-        voice: voice.or_else(|| profile.voice.clone()).unwrap_or(own.voice),
-        speech_rate_hz: provider.speech_rate_hz,
-        timeouts,
-        longest_retry_after: if alone { own.longest_retry_after } else { RETRY_AFTER_WITH_OTHERS },
-    }
-}
-
 fn timeouts(settings: &SpeechConfig) -> Timeouts {
     let millis = |ms: u32| Duration::from_millis(ms.into());
     let set = &settings.timeouts;
@@ -176,29 +168,78 @@ fn timeouts(settings: &SpeechConfig) -> Timeouts {
     }
 }
 
+// === impl Client ===
+
+impl Client {
+    fn openai(
+        provider: ProviderConfig,
+        profile: &AgentProfile,
+        timeouts: Timeouts,
+        longest_retry_after: Duration,
+    ) -> Result<Self, ConfigError> {
+        let own = OpenAiConfig::default();
+        let voice = Some(provider.voice).filter(|voice| !voice.is_empty());
+        let client = Arc::new(OpenAiClient::new(OpenAiConfig {
+            base_url: if provider.base_url.is_empty() { OPENAI.to_owned() } else { provider.base_url },
+            api_key: (!provider.api_key.0.is_empty()).then(|| Secret::new(provider.api_key.0)),
+            transcription_model: provider.transcription_model,
+            language: own.language,
+            chat_model: provider.chat_model,
+            speech_model: provider.speech_model,
+            voice: voice.or_else(|| profile.voice.clone()).unwrap_or(own.voice),
+            speech_rate_hz: provider.speech_rate_hz,
+            timeouts,
+            longest_retry_after,
+        })?);
+        let (transcriber, responder) = (Some(client.clone() as _), Some(client.clone() as _));
+        Ok(Self { transcriber, responder, synthesizer: Some(client), timeouts })
+    }
+
+    fn anthropic(
+        provider: ProviderConfig,
+        timeouts: Timeouts,
+        longest_retry_after: Duration,
+    ) -> Result<Self, ConfigError> {
+        let own = AnthropicConfig::default();
+        let client = AnthropicClient::new(AnthropicConfig {
+            base_url: if provider.base_url.is_empty() { own.base_url } else { provider.base_url },
+            api_key: (!provider.api_key.0.is_empty()).then(|| Secret::new(provider.api_key.0)),
+            model: provider.chat_model,
+            max_tokens: provider.max_tokens,
+            timeouts,
+            longest_retry_after,
+        })?;
+        Ok(Self { transcriber: None, responder: Some(Arc::new(client)), synthesizer: None, timeouts })
+    }
+}
+
 // === impl Clients ===
 
 impl Clients<'_> {
-    /// A stage's route; `port` shows a client as what the stage needs.
+    /// A stage's route; `port` finds what a client is to the stage.
     fn route<P: Provider + ?Sized>(
         &self,
         stage: SpeechStage,
         order: &[String],
-        port: impl Fn(Arc<OpenAiClient>) -> Arc<P>,
+        port: impl Fn(&Client) -> &Option<Arc<P>>,
     ) -> Arc<Route<P>> {
-        let hops: Vec<_> = order.iter().filter_map(|name| Some((name, self.by_name.get(name.as_str())?))).collect();
-        let limit = hops.first().map_or(OFFLINE_TIMEOUTS, |(_, (_, timeouts))| *timeouts);
+        let hop = |name: &String| {
+            let client = self.by_name.get(name.as_str())?;
+            Some((name.clone(), Arc::clone(port(client).as_ref()?), client.timeouts))
+        };
+        let hops: Vec<_> = order.iter().filter_map(hop).collect();
+        let limit = hops.first().map_or(OFFLINE_TIMEOUTS, |(.., timeouts)| *timeouts);
         let limit = match stage {
             SpeechStage::Transcription => limit.transcription,
             SpeechStage::Chat => limit.first_token,
             SpeechStage::Synthesis => limit.first_audio,
         };
         let millis = |ms: u32| Duration::from_millis(ms.into());
-        let breaker =
-            BreakerSettings { failures: self.settings.breaker.failures, pause: millis(self.settings.breaker.pause_ms) };
+        let set = &self.settings.breaker;
+        let breaker = BreakerSettings { failures: set.failures, pause: millis(set.pause_ms) };
         let hedge_after = Some(millis(self.settings.hedge_after_ms)).filter(|after| !after.is_zero());
-        let providers = hops.into_iter().map(|(name, (client, _))| (name.clone(), port(Arc::clone(client))));
-        Arc::new(Route::new(stage, RouteSettings { limit, hedge_after, breaker }, providers))
+        let settings = RouteSettings { limit, hedge_after, breaker };
+        Arc::new(Route::new(stage, settings, hops.into_iter().map(|(name, port, _)| (name, port))))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Hearing, thinking and speaking: the ports a call's turn is served through.
-//! Who serves them is `openai` (any OpenAI-compatible base URL); `offline` is such a server on loopback.
+//! Who serves them is `openai` (any OpenAI-compatible base URL) and `anthropic`; `offline` is such a server on loopback.
 
+pub mod anthropic;
 mod breaker;
 mod desk;
+mod http;
 pub mod offline;
 pub mod openai;
 mod ports;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod anthropic;
 mod chat;
 mod fake;
 mod retry;

@@ -25,6 +25,15 @@ fn an_order_names_providers_that_are_there_each_once() {
 }
 
 #[test]
+fn anthropics_kind_does_chat_only() {
+    let mut config = with(&["claude"], &["claude"]);
+    config.providers.get_mut("claude").unwrap().kind = ProviderKind::Anthropic;
+    config.check().unwrap();
+    config.order.synthesis.push("claude".to_owned());
+    assert!(refusal(&config).starts_with("speech.order.synthesis names \"claude\""));
+}
+
+#[test]
 fn the_names_of_ours_are_taken() {
     for name in [MAIN, OFFLINE] {
         assert!(refusal(&with(&[name], &["main"])).contains(name));

@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::speech::{ChatDelta, ChatMessage, ChatStream, Responder, SpeechError, ToolCall, ToolDefinition};
 
-use super::attempt::ErrorObject;
 use super::tool_calls::{ToolCallDelta, ToolCalls};
 use super::{Failure, OpenAiClient, Shared};
+use crate::speech::http::ErrorObject;
 
 /// `chat.completion.chunk`, as far as it matters; a provider may leave out everything else.
 #[derive(Debug, Deserialize)]

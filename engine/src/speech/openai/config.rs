@@ -1,8 +1,7 @@
 //! Which provider, which models, and how long each stage may take.
-//! Also the HTTP client built from it; no request is made here.
+//! No request is made here.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_openai::config::Config;
@@ -79,9 +78,9 @@ impl Secret {
         Self(SecretString::from(value.into()))
     }
 
-    /// For an `Authorization` header; `None` if it holds characters that one cannot carry.
-    pub(in crate::speech) fn bearer(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
+    /// The key behind `scheme` as the value of a header; `None` if it holds characters that one cannot carry.
+    pub(in crate::speech) fn header(&self, scheme: &str) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("{scheme}{}", self.0.expose_secret())).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
@@ -131,10 +130,9 @@ impl Default for Timeouts {
 
 impl Endpoint {
     pub(super) fn new(config: &OpenAiConfig) -> Result<Self, ConfigError> {
-        parse(&config.base_url)?;
         let mut headers = HeaderMap::new();
         if let Some(key) = &config.api_key {
-            headers.insert(AUTHORIZATION, key.bearer().ok_or(ConfigError::ApiKey)?);
+            headers.insert(AUTHORIZATION, key.header("Bearer ").ok_or(ConfigError::ApiKey)?);
         }
         let api_key = config.api_key.as_ref().map_or_else(|| SecretString::from(""), |key| key.0.clone());
         Ok(Self { base_url: config.base_url.trim_end_matches('/').to_owned(), headers, api_key })
@@ -161,34 +159,4 @@ impl Config for Endpoint {
     fn api_key(&self) -> &SecretString {
         &self.api_key
     }
-}
-
-/// A pool that keeps connections warm between turns and sends small requests at once.
-pub(super) fn http_client(config: &OpenAiConfig) -> Result<reqwest::Client, ConfigError> {
-    let mut builder = reqwest::Client::builder()
-        .connect_timeout(config.timeouts.connect)
-        .tcp_nodelay(true)
-        .tcp_keepalive(Duration::from_secs(30))
-        .pool_idle_timeout(Duration::from_secs(90));
-    if is_loopback(&parse(&config.base_url)?) {
-        // A proxy set in the environment is meant for the world outside.
-        builder = builder.no_proxy();
-    }
-    Ok(builder.build()?)
-}
-
-fn parse(base_url: &str) -> Result<reqwest::Url, ConfigError> {
-    let bad = |reason: String| ConfigError::BaseUrl { base_url: base_url.to_owned(), reason };
-    let url = reqwest::Url::parse(base_url).map_err(|error| bad(error.to_string()))?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        other => Err(bad(format!("{other} is not http or https"))),
-    }
-}
-
-fn is_loopback(url: &reqwest::Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
 }

@@ -1,7 +1,6 @@
 //! A client for the OpenAI HTTP API at any base URL, serving the three speech ports.
-//! Each port has its file; how requests are tried and how failures are named is in `attempt`.
+//! Each port has its file; how requests are tried and how failures are named is in `http`.
 
-mod attempt;
 mod chat;
 mod config;
 mod synthesis;
@@ -16,11 +15,11 @@ use edge_protocol::SpeechStage;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::speech::{Provider, SpeechError};
+use super::http::{Failure, Once, http_client};
+use super::{Provider, SpeechError};
 
 pub use config::{ConfigError, OpenAiConfig, Secret, Timeouts};
 
-use attempt::{Failure, Once};
 use config::Endpoint;
 use warm_up::Warmth;
 
@@ -45,7 +44,7 @@ impl OpenAiClient {
     /// Checks the configuration and builds the connection pool; connects to nothing yet.
     pub fn new(config: OpenAiConfig) -> Result<Self, ConfigError> {
         let endpoint = Endpoint::new(&config)?;
-        let http = config::http_client(&config)?;
+        let http = http_client(&config.base_url, config.timeouts.connect)?;
         let service = Once::new(http.clone(), config.longest_retry_after);
         let attempts = service.clone();
         // async-openai's own executor retries with backoff for up to minutes; a caller on the phone is gone by then.
@@ -72,13 +71,6 @@ impl Provider for OpenAiClient {
 
 impl Shared {
     fn error(&self, stage: SpeechStage, failure: Failure) -> SpeechError {
-        let base_url = self.config.base_url.clone();
-        match failure {
-            Failure::TimedOut(after) => SpeechError::TimedOut { stage, base_url, after },
-            Failure::Unreachable(reason) => SpeechError::Unreachable { stage, base_url, reason },
-            Failure::Refused { status, message } => SpeechError::Refused { stage, base_url, status, message },
-            Failure::CutOff(reason) => SpeechError::CutOff { stage, base_url, reason },
-            Failure::Malformed(reason) => SpeechError::Malformed { stage, base_url, reason },
-        }
+        failure.at(stage, &self.config.base_url)
     }
 }

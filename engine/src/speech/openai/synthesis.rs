@@ -18,8 +18,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::speech::{SpeechError, Synthesizer, VoiceStream};
 
-use super::attempt::excerpt;
 use super::{Failure, OpenAiClient, Shared};
+use crate::speech::http::excerpt;
 
 /// A voice under way.
 struct Voice {

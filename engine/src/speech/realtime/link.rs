@@ -85,7 +85,7 @@ impl Realtime {
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         if let Some(key) = &config.api_key {
-            let bearer = key.bearer().ok_or(RealtimeConfigError::ApiKey)?;
+            let bearer = key.header("Bearer ").ok_or(RealtimeConfigError::ApiKey)?;
             headers.insert(AUTHORIZATION, bearer);
         }
         let mut http = reqwest::Client::builder()

@@ -1,15 +1,20 @@
-//! One request to the provider: tried once more at most, and only before anything of an answer was seen.
-//! How an HTTP failure is named, whichever library met it; nothing about what is asked.
+//! One request to a provider: tried once more at most, and only before anything of an answer was seen.
+//! How an HTTP failure is named, whichever library met it; nothing about what is asked, nor of whom.
 
 use std::error::Error as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
+use edge_protocol::SpeechStage;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
+
+use super::openai::ConfigError;
+use super::ports::SpeechError;
 
 /// Pause before the second try when the provider names none.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -132,7 +137,51 @@ fn boxed(failure: Failure) -> OpenAIError {
     OpenAIError::Boxed(Box::new(failure))
 }
 
+/// A pool that keeps connections warm between turns and sends small requests at once.
+pub(super) fn http_client(base_url: &str, connect: Duration) -> Result<reqwest::Client, ConfigError> {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(connect)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Duration::from_secs(30))
+        .pool_idle_timeout(Duration::from_secs(90));
+    if is_loopback(&parse(base_url)?) {
+        // A proxy set in the environment is meant for the world outside.
+        builder = builder.no_proxy();
+    }
+    Ok(builder.build()?)
+}
+
+fn parse(base_url: &str) -> Result<reqwest::Url, ConfigError> {
+    let bad = |reason: String| ConfigError::BaseUrl { base_url: base_url.to_owned(), reason };
+    let url = reqwest::Url::parse(base_url).map_err(|error| bad(error.to_string()))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(bad(format!("{other} is not http or https"))),
+    }
+}
+
+fn is_loopback(url: &reqwest::Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
 // === impl Failure ===
+
+impl Failure {
+    /// The failure of `stage` at the provider at `base_url`.
+    pub(super) fn at(self, stage: SpeechStage, base_url: &str) -> SpeechError {
+        let base_url = base_url.to_owned();
+        match self {
+            Self::TimedOut(after) => SpeechError::TimedOut { stage, base_url, after },
+            Self::Unreachable(reason) => SpeechError::Unreachable { stage, base_url, reason },
+            Self::Refused { status, message } => SpeechError::Refused { stage, base_url, status, message },
+            Self::CutOff(reason) => SpeechError::CutOff { stage, base_url, reason },
+            Self::Malformed(reason) => SpeechError::Malformed { stage, base_url, reason },
+        }
+    }
+}
 
 impl From<&reqwest::Error> for Failure {
     fn from(error: &reqwest::Error) -> Self {
