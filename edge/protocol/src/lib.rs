@@ -15,7 +15,8 @@ pub mod recordings;
 pub mod signature;
 
 pub use event::{
-    CallEvent, Direction, EndCause, EventKind, MediaProblem, SipStatus, SpeechStage, TransferMode, TurnLatency, VERSION,
+    CallEvent, Direction, EndCause, EventKind, MediaProblem, ProviderUsage, SipStatus, SpeechStage, TransferMode,
+    TurnLatency, VERSION,
 };
 pub use identity::{Attestation, CallerIdentity};
 pub use quality::MediaQuality;

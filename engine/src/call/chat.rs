@@ -43,6 +43,16 @@ pub struct ToolCall {
 // === impl ChatMessage ===
 
 impl ChatMessage {
+    /// Characters of all its texts.
+    pub fn characters(&self) -> usize {
+        match self {
+            Self::System(text) | Self::User(text) | Self::Tool { result: text, .. } => text.chars().count(),
+            Self::Assistant { text, calls } => {
+                text.chars().count() + calls.iter().map(|call| call.arguments.chars().count()).sum::<usize>()
+            }
+        }
+    }
+
     /// What the model said without calling anything.
     pub fn assistant(text: impl Into<String>) -> Self {
         Self::Assistant { text: text.into(), calls: Vec::new() }

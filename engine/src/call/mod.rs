@@ -29,6 +29,7 @@ mod speculation;
 mod speech_link;
 mod tools;
 mod turn;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -406,6 +407,7 @@ impl Call {
             quality: self.quality(),
             sip: self.not_taken.take(),
             wasted_requests: self.conversation.wasted_requests(),
+            usage: self.conversation.take_usage(),
         };
         self.out.event(now, ended);
         self.line.rtp_mut()?.send_bye(now, packet)

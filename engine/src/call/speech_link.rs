@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use edge_protocol::SpeechStage;
+use edge_protocol::{ProviderUsage, SpeechStage};
 
 use super::chat::{ChatMessage, ToolCall, ToolDefinition};
 use super::tools::{McpServer, Tool, ToolRun};
@@ -89,6 +89,8 @@ pub enum SpeechEvent {
     ToolsFound { server: Arc<McpServer>, tools: Vec<Arc<Tool>> },
     /// All of it was handed over.
     Said { utterance: UtteranceId },
+    /// A provider was used, for whatever it was wanted; it may be that nobody wants it any more.
+    Used(ProviderUsage),
     /// A stage failed; nothing more comes for the hearing or utterance it belongs to.
     Failed { hearing: Option<HearingId>, utterance: Option<UtteranceId>, stage: SpeechStage, error: String },
 }

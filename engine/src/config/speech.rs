@@ -35,6 +35,8 @@ pub struct SpeechConfig {
     pub timeouts: TimeoutsConfig,
     pub breaker: BreakerConfig,
     pub realtime: RealtimeConfig,
+    /// What [`MAIN`] charges.
+    pub prices: PricesConfig,
     /// More providers, by their names in `order`.
     pub providers: BTreeMap<String, ProviderConfig>,
 }
@@ -97,6 +99,21 @@ pub struct ProviderConfig {
     pub speech_rate_hz: u32,
     /// Longest answer of Anthropic's kind, tokens.
     pub max_tokens: u32,
+    pub prices: PricesConfig,
+}
+
+/// What a provider charges, in microcredits (a millionth of a credit).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PricesConfig {
+    /// A minute of transcribed speech.
+    pub transcription_minute: u64,
+    /// A million tokens read, read from the provider's cache, and written.
+    pub input_million: u64,
+    pub cached_million: u64,
+    pub output_million: u64,
+    /// A million characters spoken.
+    pub characters_million: u64,
 }
 
 /// Speech that cannot be had this way.
@@ -143,6 +160,7 @@ impl Default for SpeechConfig {
             timeouts: TimeoutsConfig::default(),
             breaker: BreakerConfig::default(),
             realtime: RealtimeConfig::default(),
+            prices: PricesConfig::default(),
             providers: BTreeMap::new(),
         }
     }
@@ -166,6 +184,7 @@ impl SpeechConfig {
                 chat_model: self.chat_model.clone(),
                 speech_model: self.speech_model.clone(),
                 voice: self.voice.clone(),
+                prices: self.prices.clone(),
                 ..ProviderConfig::default()
             }),
             _ => self.providers.get(name).cloned(),
@@ -298,6 +317,7 @@ impl Default for ProviderConfig {
             voice: String::new(),
             speech_rate_hz: 24_000,
             max_tokens: 1024,
+            prices: PricesConfig::default(),
         }
     }
 }

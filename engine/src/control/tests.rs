@@ -245,6 +245,7 @@ fn recent_calls_are_told_at_the_next_start_with_their_next_seq() {
         quality: MediaQuality::default(),
         sip: None,
         wasted_requests: 0,
+        usage: Vec::new(),
     };
     let ready = || EventKind::RecordingReady { path: "x.wav".to_owned(), duration_ms: 300, bytes: 1 };
     let spool = open(dir.path());

@@ -196,6 +196,7 @@ fn ended_by_crash(tail: &mut CallTail) -> CallEvent {
             quality: MediaQuality::default(),
             sip: None,
             wasted_requests: 0,
+            usage: Vec::new(),
         },
     }
 }

@@ -21,7 +21,8 @@ use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, Script
 use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
 use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
 use crate::speech::{
-    BreakerSettings, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer, Transcriber,
+    BreakerSettings, Prices, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer, Tariff,
+    Transcriber,
 };
 
 /// Where OpenAI itself is.
@@ -107,13 +108,14 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
     let texts = profile.fixed_texts();
     let (keeper, voices) = (Arc::clone(&prompts), Arc::clone(&synthesizer));
     tokio::spawn(async move { keeper.warm(&texts, &voices).await });
+    let tariff = Arc::new(tariff(settings));
     let realtime = realtime(settings)?;
     if realtime.is_none() && profile.settings.pipeline == Pipeline::SpeechToSpeech {
         tracing::warn!(
             "the agent wants pipeline = \"realtime\", and there is neither speech.realtime.base_url nor a key"
         );
     }
-    Ok(Providers { transcriber, responder, synthesizer, prompts, realtime })
+    Ok(Providers { transcriber, responder, synthesizer, prompts, tariff, realtime })
 }
 
 /// Speech-to-speech: where it is configured, or else where the main provider is; `None` if there is neither.
@@ -153,6 +155,22 @@ async fn start_offline(config: &Config, name: &str) -> Result<String, SpeechSetu
 fn offline(settings: &SpeechConfig, name: &str, base_url: &str) -> ProviderConfig {
     let voice = if name == OFFLINE { String::new() } else { settings.voice.clone() };
     ProviderConfig { base_url: base_url.to_owned(), voice, ..ProviderConfig::default() }
+}
+
+/// What the providers charge; the node's own speech costs nothing.
+fn tariff(settings: &SpeechConfig) -> Tariff {
+    let priced = settings.order.names().filter_map(|name| {
+        let prices = settings.provider(name)?.prices;
+        let prices = Prices {
+            transcription_minute: prices.transcription_minute,
+            input_million: prices.input_million,
+            cached_million: prices.cached_million,
+            output_million: prices.output_million,
+            characters_million: prices.characters_million,
+        };
+        Some((name.to_owned(), prices))
+    });
+    Tariff::new(priced)
 }
 
 fn timeouts(settings: &SpeechConfig) -> Timeouts {

@@ -49,6 +49,7 @@ impl Unstarted {
             quality: MediaQuality::default(),
             sip: None,
             wasted_requests: 0,
+            usage: Vec::new(),
         };
         // No media were agreed on.
         [event(0, facts.into_started(Law::Mu.into(), agent)), event(1, ended)]

@@ -6,16 +6,22 @@ mod sessions;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use edge_protocol::ProviderUsage;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
 
-use super::ports::{ChatDelta, ChatStream, Responder, SpeechError, Synthesizer, Transcriber, VoiceStream};
-use super::prompts::{Prompt, Prompts};
+use super::bill::Bill;
+use super::ports::{
+    ChatDelta, ChatMessage, ChatStream, Responder, SpeechError, Synthesizer, Tokens, ToolDefinition, Transcriber,
+    VoiceStream,
+};
+use super::prompts::{Prompt, Prompts, Said};
 use super::realtime::{Caller, Realtime};
 use super::route::{Route, Served};
 use super::sentences::SentenceSplitter;
+use super::tariff::Tariff;
 use super::voice::VoiceEncoder;
 use crate::audio::g711::Law;
 use crate::call::{HearingId, McpServer, Pipeline, SpeechCommand, SpeechEvent, UtteranceId};
@@ -26,6 +32,12 @@ use sessions::Sessions;
 /// Sentences of an answer that wait for synthesis.
 const SENTENCES_WAITING: usize = 16;
 
+/// Samples at 8 kHz.
+const SAMPLES_PER_MS: u64 = 8;
+
+/// Where a provider does not count its tokens.
+const CHARACTERS_PER_TOKEN: u64 = 4;
+
 /// The providers of one node's calls.
 #[derive(Clone)]
 pub struct Providers {
@@ -33,6 +45,7 @@ pub struct Providers {
     pub responder: Arc<Route<dyn Responder>>,
     pub synthesizer: Arc<Route<dyn Synthesizer>>,
     pub prompts: Arc<Prompts>,
+    pub tariff: Arc<Tariff>,
     /// Serves the calls that want speech-to-speech; `None`: the three above do.
     pub realtime: Option<Realtime>,
 }
@@ -50,6 +63,14 @@ struct Job {
     providers: Providers,
     shard: ShardHandle,
     key: CallKey,
+}
+
+/// What an answer under way is charged.
+struct ChatBill {
+    bill: Bill,
+    /// Who answers, by the place in the order.
+    by: usize,
+    tokens: Tokens,
 }
 
 // === impl Providers ===
@@ -158,8 +179,8 @@ impl Job {
                 (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
             SpeechCommand::Respond { utterance, law, voice, messages, tools } => {
-                let deltas = self.providers.responder.respond(messages, tools);
-                (None, Some(utterance), self.respond(utterance, law, voice, deltas).await)
+                let answer = self.answer(messages, tools);
+                (None, Some(utterance), self.respond(utterance, law, voice, answer).await)
             }
             SpeechCommand::Say { utterance, law, voice, text } => {
                 self.say(utterance, law, voice, text).await;
@@ -175,9 +196,43 @@ impl Job {
 
     async fn transcribe(&self, hearing: HearingId, law: Law, audio: &[u8]) -> Result<(), SpeechError> {
         let pcm = audio.iter().map(|&byte| law.decode(byte)).collect();
-        let text = self.providers.transcriber.transcribe(pcm).await?.what;
+        let (route, tariff) = (&self.providers.transcriber, &self.providers.tariff);
+        let used = |by| tariff.transcription(route.name(by), audio.len() as u64 / SAMPLES_PER_MS);
+        let mut bill = self.bill(used(0));
+        let text = match route.transcribe(pcm).await {
+            Ok(Served { by, what }) => {
+                bill.is(used(by));
+                what
+            }
+            Err(error) => {
+                bill.tear_up();
+                return Err(error);
+            }
+        };
         self.tell(SpeechEvent::Transcribed { hearing, text: text.trim().to_owned() }).await;
         Ok(())
+    }
+
+    /// The answer as it comes, and its bill.
+    async fn answer(
+        &self,
+        messages: Vec<ChatMessage>,
+        tools: Arc<[ToolDefinition]>,
+    ) -> Result<(ChatStream, ChatBill), SpeechError> {
+        let route = &self.providers.responder;
+        let input = messages.iter().map(ChatMessage::characters).sum::<usize>() as u64 / CHARACTERS_PER_TOKEN;
+        let tokens = Tokens { input, ..Tokens::default() };
+        let mut bill = ChatBill { bill: self.bill(self.providers.tariff.chat(route.name(0), tokens)), by: 0, tokens };
+        match route.respond(messages, tools).await {
+            Ok(Served { by, what }) => {
+                bill.by = by;
+                Ok((what, bill))
+            }
+            Err(error) => {
+                bill.bill.tear_up();
+                Err(error)
+            }
+        }
     }
 
     /// Text is split into sentences as it comes; a sentence is synthesised while the one before is still handed over.
@@ -186,13 +241,13 @@ impl Job {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
-        deltas: impl Future<Output = Result<Served<ChatStream>, SpeechError>>,
+        answer: impl Future<Output = Result<(ChatStream, ChatBill), SpeechError>>,
     ) -> Result<(), SpeechError> {
-        let deltas = deltas.await?.what;
+        let (deltas, bill) = answer.await?;
         let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
         let (spoken, voices) = mpsc::channel(1);
         let ((), (), ()) = tokio::try_join!(
-            self.find_sentences(utterance, deltas, found),
+            self.find_sentences(utterance, deltas, bill, found),
             self.synthesize(voice, sentences, spoken),
             self.hand_over(utterance, law, voices),
         )?;
@@ -204,6 +259,7 @@ impl Job {
         &self,
         utterance: UtteranceId,
         mut deltas: ChatStream,
+        mut bill: ChatBill,
         found: mpsc::Sender<String>,
     ) -> Result<(), SpeechError> {
         let mut splitter = SentenceSplitter::default();
@@ -212,7 +268,9 @@ impl Job {
             if std::mem::take(&mut first) {
                 self.tell(SpeechEvent::FirstToken { utterance }).await;
             }
+            self.charge(&mut bill, &delta);
             match delta {
+                ChatDelta::Used(_) => {}
                 ChatDelta::ToolCall(call) => calls.push(call),
                 ChatDelta::Text(text) => {
                     empty &= text.trim().is_empty();
@@ -241,11 +299,27 @@ impl Job {
         spoken: mpsc::Sender<(String, VoiceStream)>,
     ) -> Result<(), SpeechError> {
         while let Some(text) = sentences.recv().await {
-            let voice = self.providers.synthesizer.speak(voice.clone(), text.clone()).await?.what;
+            let voice = self.speak(voice.clone(), text.clone()).await?;
             // The other half ends only when this one does, or with an error that ends both.
             let _ = spoken.send((text, voice)).await;
         }
         Ok(())
+    }
+
+    async fn speak(&self, voice: Option<Arc<str>>, text: String) -> Result<VoiceStream, SpeechError> {
+        let (route, characters) = (&self.providers.synthesizer, text.chars().count() as u64);
+        let used = |by| self.providers.tariff.synthesis(route.name(by), characters);
+        let mut bill = self.bill(used(0));
+        match route.speak(voice, text).await {
+            Ok(Served { by, what }) => {
+                bill.is(used(by));
+                Ok(what)
+            }
+            Err(error) => {
+                bill.tear_up();
+                Err(error)
+            }
+        }
     }
 
     async fn hand_over(
@@ -274,7 +348,11 @@ impl Job {
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
     async fn say(&self, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String) {
         let prompt = Prompt { voice, text, law };
-        let (text, audio) = self.providers.prompts.audio(&prompt, &self.providers.synthesizer).await;
+        let Said { text, audio, by } = self.providers.prompts.audio(&prompt, &self.providers.synthesizer).await;
+        if let Some(by) = by {
+            let (provider, characters) = (self.providers.synthesizer.name(by), text.chars().count() as u64);
+            self.tell(SpeechEvent::Used(self.providers.tariff.synthesis(provider, characters))).await;
+        }
         self.tell(SpeechEvent::Sentence { utterance, text }).await;
         self.voice(utterance, audio).await;
         self.tell(SpeechEvent::Said { utterance }).await;
@@ -284,6 +362,20 @@ impl Job {
         if !audio.is_empty() {
             self.tell(SpeechEvent::Voice { utterance, audio }).await;
         }
+    }
+
+    fn bill(&self, used: ProviderUsage) -> Bill {
+        Bill::new(self.shard.clone(), self.key, used)
+    }
+
+    /// What the provider counted is charged; while it has counted nothing, an estimate.
+    fn charge(&self, ChatBill { bill, by, tokens }: &mut ChatBill, delta: &ChatDelta) {
+        match delta {
+            ChatDelta::Used(counted) => *tokens = *counted,
+            ChatDelta::Text(text) => tokens.output += (text.chars().count() as u64).div_ceil(CHARACTERS_PER_TOKEN),
+            ChatDelta::ToolCall(call) => tokens.output += call.arguments.len() as u64 / CHARACTERS_PER_TOKEN,
+        }
+        bill.is(self.providers.tariff.chat(self.providers.responder.name(*by), *tokens));
     }
 
     async fn tell(&self, event: SpeechEvent) {

@@ -2,6 +2,7 @@
 //! Who serves them is `openai` (any OpenAI-compatible base URL) and `anthropic`; `offline` is such a server on loopback.
 
 pub mod anthropic;
+mod bill;
 mod breaker;
 mod desk;
 mod http;
@@ -12,13 +13,15 @@ mod prompts;
 pub mod realtime;
 mod route;
 pub mod sentences;
+mod tariff;
 mod voice;
 
 pub use breaker::BreakerSettings;
 pub use desk::{Desk, Providers};
 pub use ports::{
-    ChatDelta, ChatMessage, ChatStream, PcmStream, Provider, Responder, SpeechError, Synthesizer, ToolCall,
+    ChatDelta, ChatMessage, ChatStream, PcmStream, Provider, Responder, SpeechError, Synthesizer, Tokens, ToolCall,
     ToolDefinition, Transcriber, VoiceStream, hearing_time,
 };
 pub use prompts::Prompts;
 pub use route::{Route, RouteSettings, Served};
+pub use tariff::{Prices, Tariff};

@@ -21,6 +21,17 @@ pub enum ChatDelta {
     Text(String),
     /// The model called a function; told once the call is complete.
     ToolCall(ToolCall),
+    /// What the answer took, as the provider counts; it comes last, or not at all.
+    Used(Tokens),
+}
+
+/// Tokens of one answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Read; those in `cached` are among them.
+    pub input: u64,
+    pub cached: u64,
+    pub output: u64,
 }
 
 pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatDelta, SpeechError>> + Send>>;

@@ -41,6 +41,16 @@ pub struct Prompt {
     pub law: Law,
 }
 
+/// A fixed text as it is heard.
+#[derive(Debug)]
+pub struct Said {
+    /// The text wanted, or the apology's.
+    pub text: String,
+    pub audio: Bytes,
+    /// The place in the order of who has just spoken it; `None`: it was kept, or is the apology.
+    pub by: Option<usize>,
+}
+
 /// Fixed texts and their audio.
 #[derive(Debug)]
 pub struct Prompts {
@@ -57,17 +67,17 @@ impl Default for Prompts {
 
 impl Prompts {
     /// A fixed text's audio, and the text it is: the apology's if the provider fails or is slow.
-    pub async fn audio(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> (String, Bytes) {
+    pub async fn audio(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Said {
         let text = prompt.text.as_str();
         let patience = if synthesizer.is_well() { PATIENCE } else { PATIENCE_WITH_THE_ILL };
         match tokio::time::timeout(patience, self.get_or_synthesize(prompt, synthesizer)).await {
-            Ok(Ok(audio)) => return (text.to_owned(), audio),
+            Ok(Ok((audio, by))) => return Said { text: text.to_owned(), audio, by },
             Ok(Err(error)) => {
                 tracing::warn!(%error, text, "cannot speak a fixed text; the recorded apology is played instead");
             }
             Err(_) => tracing::warn!(text, "a fixed text takes too long; the recorded apology is played instead"),
         }
-        (APOLOGY.to_owned(), apology(prompt.law))
+        Said { text: APOLOGY.to_owned(), audio: apology(prompt.law), by: None }
     }
 
     /// Synthesises `texts` in the node's voice ahead of the first call; goes on trying while the provider is away.
@@ -87,16 +97,16 @@ impl Prompts {
         &self,
         prompt: &Prompt,
         synthesizer: &Route<dyn Synthesizer>,
-    ) -> Result<Bytes, SpeechError> {
+    ) -> Result<(Bytes, Option<usize>), SpeechError> {
         if let Some(audio) = self.kept().get(prompt) {
-            return Ok(audio.clone());
+            return Ok((audio.clone(), None));
         }
         let Served { by, what } = synthesize(prompt, synthesizer).await?;
         // Another voice than the agent's own is for when there is no other.
         if by == 0 {
             self.kept().put(prompt.clone(), what.clone());
         }
-        Ok(what)
+        Ok((what, Some(by)))
     }
 
     fn kept(&self) -> MutexGuard<'_, LruCache<Prompt, Bytes>> {

@@ -71,6 +71,11 @@ impl<P: Provider + ?Sized> Route<P> {
         Self { stage, settings, hops: providers.into_iter().map(hop).collect() }
     }
 
+    /// Name of the provider at that place in the order.
+    pub fn name(&self, place: usize) -> &str {
+        self.hops.get(place).map_or("", |hop| hop.name.as_str())
+    }
+
     /// Has the connections ready to who is asked first.
     pub async fn warm_up(&self) {
         if let Some(first) = self.hops.first() {
@@ -142,8 +147,7 @@ impl<P: Provider + ?Sized> Route<P> {
     }
 
     fn timed_out(&self, at: usize, after: Duration) -> SpeechError {
-        let base_url = self.hops.get(at).map_or_else(String::new, |hop| hop.name.clone());
-        SpeechError::TimedOut { stage: self.stage, base_url, after }
+        SpeechError::TimedOut { stage: self.stage, base_url: self.name(at).to_owned(), after }
     }
 
     fn nobody(&self) -> SpeechError {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use edge_protocol::SpeechStage;
 use engine::speech::anthropic::{AnthropicClient, AnthropicConfig};
 use engine::speech::openai::{Secret, Timeouts};
-use engine::speech::{ChatDelta, ChatMessage, Responder, SpeechError, ToolCall, ToolDefinition};
+use engine::speech::{ChatDelta, ChatMessage, Responder, SpeechError, Tokens, ToolCall, ToolDefinition};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -69,6 +69,10 @@ fn said(text: &str) -> Result<ChatDelta, SpeechError> {
     Ok(ChatDelta::Text(text.to_owned()))
 }
 
+fn used(input: u64, output: u64) -> Result<ChatDelta, SpeechError> {
+    Ok(ChatDelta::Used(Tokens { input, cached: 0, output }))
+}
+
 #[tokio::test]
 async fn an_answer_comes_piece_by_piece() {
     let ping = json!({ "type": "ping" });
@@ -77,7 +81,7 @@ async fn an_answer_comes_piece_by_piece() {
     let [delta, end] = stop();
     let all = [start(), begin, ping, text("From nine "), unknown, text("to five."), block_stop(0), delta, end];
     let fake = Fake::start([sse(&all, End::Proper)]).await;
-    assert_eq!(answer(&fake, patient()).await, [said("From nine "), said("to five.")]);
+    assert_eq!(answer(&fake, patient()).await, [said("From nine "), said("to five."), used(20, 7)]);
 
     let seen = fake.seen().remove(0);
     assert_eq!(seen.path, "/v1/messages");
@@ -118,7 +122,8 @@ async fn functions_that_are_called_come_with_their_arguments_put_together() {
         let (id, name, arguments) = (id.to_owned(), name.to_owned(), arguments.to_owned());
         Ok(ChatDelta::ToolCall(ToolCall { id, name, arguments }))
     };
-    let expected = [said("One moment."), call("toolu_1", "book", "{\"day\": 1}"), call("toolu_2", "hang_up", "{}")];
+    let (first, second) = (call("toolu_1", "book", "{\"day\": 1}"), call("toolu_2", "hang_up", "{}"));
+    let expected = [said("One moment."), first, second, used(20, 7)];
     assert_eq!(answer(&fake, patient()).await, expected);
 }
 
@@ -165,11 +170,20 @@ async fn an_overloaded_one_is_asked_once_more_and_a_wrong_key_is_told() {
         Reply::Whole(status, None, "application/json", body.to_string())
     };
     let fake = Fake::start([refusal(529), sse(&[vec![text("Yes.")], stop().to_vec()].concat(), End::Proper)]).await;
-    assert_eq!(answer(&fake, patient()).await, [said("Yes.")]);
+    assert_eq!(answer(&fake, patient()).await, [said("Yes."), used(0, 7)]);
     let fake = Fake::start([refusal(401)]).await;
     let answer = answer(&fake, patient()).await;
     assert!(
         matches!(&answer[..], [Err(SpeechError::Refused { status: 401, message, .. })] if message == "no, 401"),
         "{answer:?}"
     );
+}
+
+#[tokio::test]
+async fn tokens_from_the_cache_are_told_apart() {
+    let usage = json!({ "input_tokens": 20, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 900 });
+    let start = json!({ "type": "message_start", "message": { "usage": usage } });
+    let fake = Fake::start([sse(&[vec![start, text("Yes.")], stop().to_vec()].concat(), End::Proper)]).await;
+    let tokens = Tokens { input: 1020, cached: 900, output: 7 };
+    assert_eq!(answer(&fake, patient()).await, [said("Yes."), Ok(ChatDelta::Used(tokens))]);
 }

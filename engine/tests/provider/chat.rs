@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use edge_protocol::SpeechStage;
 use engine::speech::openai::Timeouts;
-use engine::speech::{ChatDelta, ChatMessage, Responder, SpeechError, ToolCall, ToolDefinition};
+use engine::speech::{ChatDelta, ChatMessage, Responder, SpeechError, Tokens, ToolCall, ToolDefinition};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -196,4 +196,31 @@ async fn dropping_the_answer_aborts_the_request() {
     assert_eq!(stream.next().await, Some(said("From ")));
     drop(stream);
     fake.given_up().await;
+}
+
+#[tokio::test]
+async fn tokens_are_counted_where_the_provider_counts_them() {
+    let usage =
+        json!({ "prompt_tokens": 1200, "completion_tokens": 8, "prompt_tokens_details": { "cached_tokens": 1024 } });
+    let counted = json!({ "choices": [], "usage": usage });
+    let fake = Fake::start([sse(events(&[text("Yes."), stop(), counted]), End::Proper)]).await;
+    let tokens = Tokens { input: 1200, cached: 1024, output: 8 };
+    assert_eq!(answer(&fake, patient()).await, [said("Yes."), Ok(ChatDelta::Used(tokens))]);
+    let request = fake.seen().remove(0).json();
+    assert_eq!(request["stream_options"], json!({ "include_usage": true }));
+    assert!(request["prompt_cache_key"].as_str().unwrap().starts_with("tandem-"));
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_extras_is_asked_without_them_from_then_on() {
+    let error = json!({ "error": { "message": "Unrecognized request argument supplied: stream_options" } });
+    let yes = || sse(events(&[text("Yes."), stop()]), End::Proper);
+    let fake = Fake::start([Reply::Whole(400, None, "application/json", error.to_string()), yes(), yes()]).await;
+    let client = client(&fake.base_url, patient());
+    for _ in 0..2 {
+        let answer: Vec<_> = client.respond(question(), Arc::from([])).await.expect("an answer").collect().await;
+        assert_eq!(answer, [said("Yes.")]);
+    }
+    let asked: Vec<bool> = fake.seen().iter().map(|seen| seen.json().get("stream_options").is_some()).collect();
+    assert_eq!(asked, [true, false, false]);
 }

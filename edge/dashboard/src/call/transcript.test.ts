@@ -66,7 +66,7 @@ describe("a turn", () => {
 
   test("that was never finished leaves nothing half said when the call ends", () => {
     const quality = { packets_received: 1, packets_sent: 1, packets_lost: 0, packets_ignored: 0, packets_unauthentic: 0, jitter_ms: 0, concealed_ms: 0, mos: 4.4 };
-    const ended = converse(events(...answering, { type: "call_ended", at_ms: 6000, cause: "caller_hung_up", duration_ms: 6000, turns: 0, wasted_requests: 0, quality }));
+    const ended = converse(events(...answering, { type: "call_ended", at_ms: 6000, cause: "caller_hung_up", duration_ms: 6000, turns: 0, wasted_requests: 0, usage: [], quality }));
     expect(ended.lines.map((line) => line.kind)).toEqual(["caller", "ended"]);
     expect(ended.activity).toBe("ended");
   });

@@ -31,6 +31,20 @@ export const MediaQuality = v.object({
 });
 export type MediaQuality = v.InferOutput<typeof MediaQuality>;
 
+/** What a call used of one provider at one stage. */
+export const ProviderUsage = v.object({
+  provider: v.string(),
+  stage: v.picklist(["transcription", "chat", "synthesis"]),
+  requests: whole,
+  audio_ms: v.optional(whole, 0),
+  input_tokens: v.optional(whole, 0),
+  cached_tokens: v.optional(whole, 0),
+  output_tokens: v.optional(whole, 0),
+  characters: v.optional(whole, 0),
+  cost_microcredits: whole,
+});
+export type ProviderUsage = v.InferOutput<typeof ProviderUsage>;
+
 export const Direction = v.picklist(["inbound", "outbound"]);
 
 export const EndCause = v.picklist([
@@ -159,6 +173,7 @@ export const CallEvent = v.variant("type", [
     quality: MediaQuality,
     sip: v.optional(SipStatus),
     wasted_requests: v.optional(whole, 0),
+    usage: v.optional(v.array(ProviderUsage), []),
   }),
 ]);
 export type CallEvent = v.InferOutput<typeof CallEvent>;

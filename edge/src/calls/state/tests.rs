@@ -59,6 +59,7 @@ fn a_call_is_summed_up_from_its_events() {
                 quality,
                 sip: None,
                 wasted_requests: 0,
+                usage: Vec::new(),
             },
         ),
         event(6, EventKind::RecordingReady { path: "p".into(), duration_ms: 4_321, bytes: 9 }),

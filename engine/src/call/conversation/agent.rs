@@ -38,6 +38,7 @@ impl Conversation {
             SpeechEvent::ToolsCalled { utterance, calls } => self.tools_called(now, utterance, calls, out),
             SpeechEvent::ToolFinished { run, outcome } => self.tool_finished(now, run, outcome, out),
             SpeechEvent::ToolsFound { server, tools } => self.toolbox.add(&server.name, tools),
+            SpeechEvent::Used(used) => self.usage.add(used),
             SpeechEvent::Said { utterance } => self.handed_over(now, utterance, out),
             // What fails ahead of the turn's end is tried again after it, and told then.
             SpeechEvent::Failed { hearing, utterance, .. } if self.is_attempt(hearing, utterance) => {

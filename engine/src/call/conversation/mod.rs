@@ -12,7 +12,7 @@ mod tools;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{EndCause, EventKind};
+use edge_protocol::{EndCause, EventKind, ProviderUsage};
 
 use super::barge_in::Overlap;
 use super::history::History;
@@ -25,6 +25,7 @@ use super::speculation::Speculation;
 use super::speech_link::{HearingId, Pipeline, SoFar, SpeechCommand, TurnId, UtteranceId};
 use super::tools::{ToolRun, Toolbox};
 use super::turn::{Turn, TurnTimes};
+use super::usage::Usage;
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
 use crate::clock::Moment;
@@ -56,6 +57,7 @@ pub struct Conversation {
     /// The turn that is being collected, worked on ahead.
     attempt: Option<Attempt>,
     speculation: Speculation,
+    usage: Usage,
     hearings: HearingId,
     /// The caller made a sound while the agent spoke, and it is not known yet what kind.
     overlap: Option<Overlap>,
@@ -125,6 +127,7 @@ impl Conversation {
             turns: 0,
             attempt: None,
             speculation: Speculation::new(settings.speculation),
+            usage: Usage::default(),
             hearings: 0,
             overlap: None,
             barged_in: false,
@@ -218,6 +221,11 @@ impl Conversation {
     /// Requests to speech that were made ahead and came to nothing.
     pub fn wasted_requests(&self) -> u32 {
         self.speculation.wasted_requests()
+    }
+
+    /// What was used of speech providers.
+    pub fn take_usage(&mut self) -> Vec<ProviderUsage> {
+        self.usage.take()
     }
 
     /// The call is over, whoever ended it: what was being said counts as far as it was heard.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::speech::http::{ErrorObject, Failure, excerpt};
-use crate::speech::{ChatDelta, ToolCall};
+use crate::speech::{ChatDelta, Tokens, ToolCall};
 
 type Events = BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>>;
 
@@ -20,6 +20,12 @@ type Events = BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Streamed {
+    MessageStart {
+        message: Message,
+    },
+    MessageDelta {
+        usage: Option<UsageObject>,
+    },
     ContentBlockStart {
         content_block: Block,
     },
@@ -33,6 +39,21 @@ enum Streamed {
     },
     #[serde(other)]
     Other,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    usage: Option<UsageObject>,
+}
+
+/// Tokens read are told at the beginning, apart by what became of the cache; those written at the end.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct UsageObject {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +92,7 @@ pub struct Answer {
     gap: Duration,
     any_event: bool,
     finished: bool,
+    tokens: Tokens,
 }
 
 // === impl Answer ===
@@ -84,7 +106,17 @@ impl Answer {
         gap: Duration,
     ) -> Self {
         let (events, ready) = (body.eventsource().boxed(), VecDeque::new());
-        Self { events, ready, call: None, deadline, patience, gap, any_event: false, finished: false }
+        Self {
+            events,
+            ready,
+            call: None,
+            deadline,
+            patience,
+            gap,
+            any_event: false,
+            finished: false,
+            tokens: Tokens::default(),
+        }
     }
 
     pub async fn next(&mut self) -> Option<Result<ChatDelta, Failure>> {
@@ -132,11 +164,27 @@ impl Answer {
                 self.went_on();
             }
             Streamed::ContentBlockStop => self.ready.extend(self.call.take().map(complete)),
-            Streamed::MessageStop => self.finished = true,
+            Streamed::MessageStart { message } => self.count(message.usage),
+            Streamed::MessageDelta { usage } => self.count(usage),
+            Streamed::MessageStop => {
+                self.finished = true;
+                let counted = self.tokens != Tokens::default();
+                self.ready.extend(counted.then_some(ChatDelta::Used(self.tokens)));
+            }
             Streamed::Error { error } => return Err(Failure::CutOff(error.message)),
             Streamed::ContentBlockStart { .. } | Streamed::ContentBlockDelta { .. } | Streamed::Other => {}
         }
         Ok(())
+    }
+
+    fn count(&mut self, usage: Option<UsageObject>) {
+        let usage = usage.unwrap_or_default();
+        if let Some(fresh) = usage.input_tokens {
+            let cached = usage.cache_read_input_tokens.unwrap_or_default();
+            self.tokens.input = fresh + cached + usage.cache_creation_input_tokens.unwrap_or_default();
+            self.tokens.cached = cached;
+        }
+        self.tokens.output = usage.output_tokens.unwrap_or(self.tokens.output);
     }
 
     /// From now on the next piece is waited for.

@@ -9,6 +9,7 @@ mod transcription;
 mod warm_up;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_openai::Client;
 use edge_protocol::SpeechStage;
@@ -36,6 +37,8 @@ struct Shared {
     service: Once,
     api: Client<Endpoint>,
     warm: Warmth,
+    /// The provider has refused what not everybody understands of a chat request.
+    is_plain: AtomicBool,
 }
 
 // === impl OpenAiClient ===
@@ -51,7 +54,8 @@ impl OpenAiClient {
         let api = Client::build(http, endpoint.clone())
             .with_http_service(tower::service_fn(move |request| attempts.clone().send(request)));
         let voice = Arc::from(config.voice.as_str());
-        Ok(Self { shared: Arc::new(Shared { config, endpoint, service, api, warm: Warmth::default() }), voice })
+        let (warm, is_plain) = (Warmth::default(), AtomicBool::new(false));
+        Ok(Self { shared: Arc::new(Shared { config, endpoint, service, api, warm, is_plain }), voice })
     }
 
     /// The same provider speaking with another voice, over the same connections: an agent may have its own.

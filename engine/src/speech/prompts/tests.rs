@@ -42,7 +42,7 @@ async fn a_text_is_synthesised_once_for_each_voice() {
     let route = only(&fake);
     let wanted = [prompt(None, "Hello."), prompt(Some("rms"), "Hello."), prompt(Some("slt"), "Hello.")];
     for prompt in wanted.iter().chain(&wanted) {
-        assert_eq!(prompts.audio(prompt, &route).await.0, "Hello.");
+        assert_eq!(prompts.audio(prompt, &route).await.text, "Hello.");
     }
     let voices: Vec<_> = fake.asked.lock().unwrap().iter().map(|(voice, _)| voice.clone()).collect();
     assert_eq!(voices, [None, Some(Arc::from("rms")), Some(Arc::from("slt"))]);

@@ -1,0 +1,81 @@
+//! What providers charge, and what a use of them costs by that.
+//! Who used them for what is `bill`'s business.
+
+use std::collections::BTreeMap;
+
+use edge_protocol::{ProviderUsage, SpeechStage};
+
+use super::ports::Tokens;
+
+const MINUTE_MS: u64 = 60_000;
+const MILLION: u64 = 1_000_000;
+
+/// A provider's prices, microcredits (a millionth of what prices are quoted in).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Prices {
+    /// A minute of transcribed speech.
+    pub transcription_minute: u64,
+    /// A million tokens read, those from the provider's cache, and those written.
+    pub input_million: u64,
+    pub cached_million: u64,
+    pub output_million: u64,
+    /// A million characters spoken.
+    pub characters_million: u64,
+}
+
+/// The prices of all providers, by their names; who is not named costs nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Tariff(BTreeMap<String, Prices>);
+
+// === impl Tariff ===
+
+impl Tariff {
+    pub fn new(prices: impl IntoIterator<Item = (String, Prices)>) -> Self {
+        Self(prices.into_iter().collect())
+    }
+
+    pub fn transcription(&self, provider: &str, audio_ms: u64) -> ProviderUsage {
+        let cost = cost(&[(audio_ms, self.of(provider).transcription_minute)], MINUTE_MS);
+        ProviderUsage { audio_ms, ..one(provider, SpeechStage::Transcription, cost) }
+    }
+
+    pub fn chat(&self, provider: &str, Tokens { input, cached, output }: Tokens) -> ProviderUsage {
+        let prices = self.of(provider);
+        let read = input.saturating_sub(cached);
+        let parts = [(read, prices.input_million), (cached, prices.cached_million), (output, prices.output_million)];
+        let used = one(provider, SpeechStage::Chat, cost(&parts, MILLION));
+        ProviderUsage { input_tokens: input, cached_tokens: cached, output_tokens: output, ..used }
+    }
+
+    pub fn synthesis(&self, provider: &str, characters: u64) -> ProviderUsage {
+        let cost = cost(&[(characters, self.of(provider).characters_million)], MILLION);
+        ProviderUsage { characters, ..one(provider, SpeechStage::Synthesis, cost) }
+    }
+
+    fn of(&self, provider: &str) -> Prices {
+        self.0.get(provider).copied().unwrap_or_default()
+    }
+}
+
+/// Amounts at their prices for so many of them; rounded up, as nobody charges less than they may.
+fn cost(parts: &[(u64, u64)], per: u64) -> i64 {
+    let sum: u128 = parts.iter().map(|(amount, price)| u128::from(*amount) * u128::from(*price)).sum();
+    i64::try_from(sum.div_ceil(u128::from(per))).unwrap_or(i64::MAX)
+}
+
+fn one(provider: &str, stage: SpeechStage, cost_microcredits: i64) -> ProviderUsage {
+    ProviderUsage {
+        provider: provider.to_owned(),
+        stage,
+        requests: 1,
+        audio_ms: 0,
+        input_tokens: 0,
+        cached_tokens: 0,
+        output_tokens: 0,
+        characters: 0,
+        cost_microcredits,
+    }
+}
+
+#[cfg(test)]
+mod tests;
