@@ -149,7 +149,7 @@ pub enum EventKind {
         wasted_requests: u32,
         /// What the call used of speech providers, one entry for each provider and stage. What was asked ahead in vain
         /// is in it.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default)]
         usage: Vec<ProviderUsage>,
     },
 }
