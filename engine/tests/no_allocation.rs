@@ -12,7 +12,9 @@ use counting_allocator::allocations_so_far;
 use engine::audio::codec::{Codec, Encoded, Encoder, OpusSettings};
 use engine::audio::g711::Law;
 use engine::audio::ringback::Country;
-use engine::call::{AgentSettings, CallCommand, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft};
+use engine::call::{
+    AgentSettings, CallCommand, LawFrame, MAX_PACKET_BYTES, MediaSecurity, MediaSession, SrtpKeys, WhenLeft,
+};
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, MasterKey, Profile, SendContext};
 use engine::rtp::write_header;
 use virtual_call::{CALLER, SPEECH, VirtualCall, agent, obedient, patient_agent, session, spoken};
@@ -23,6 +25,14 @@ use serde_json::Value;
 
 /// Allocations of `ticks` packets in and packets (and reports) out, with `audio` from the caller, repeated.
 fn allocations(call: &mut VirtualCall, audio: &[u8], ticks: u32) -> u64 {
+    allocations_with(call, ticks, |n, _, frame| {
+        let at = n * 160 % (audio.len() - 160);
+        frame.copy_from_slice(&audio[at..at + 160]);
+    })
+}
+
+/// The same with what `line` makes of the number of the tick and of the agent's last frame.
+fn allocations_with(call: &mut VirtualCall, ticks: u32, mut line: impl FnMut(usize, &LawFrame, &mut [u8])) -> u64 {
     let mut datagram = [0; 172];
     let mut packet = [0; MAX_PACKET_BYTES];
     let before = allocations_so_far();
@@ -30,8 +40,7 @@ fn allocations(call: &mut VirtualCall, audio: &[u8], ticks: u32) -> u64 {
         let mut header = [0; 12];
         write_header(&mut header, false, 0, 9000_u16.wrapping_add(n as u16), 90_000 + n * 160, 0xD00D);
         datagram[..12].copy_from_slice(&header);
-        let at = n as usize * 160 % (audio.len() - 160);
-        datagram[12..].copy_from_slice(&audio[at..at + 160]);
+        line(n as usize, call.call.last_frames().1, &mut datagram[12..]);
         call.call.handle_rtp(call.now, call.from, &datagram);
         call.call.tick(call.now, &mut packet);
         call.call.send_report(call.now, &mut packet);
@@ -109,19 +118,28 @@ fn an_encrypted_call_allocates_nothing() {
 }
 
 #[test]
-fn a_call_in_which_the_agent_hears_noise_and_its_echo_allocates_nothing() {
+fn a_call_in_which_the_agent_hears_its_echo_allocates_nothing() {
     let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Respond { utterance, .. } => spoken(0, *utterance, "Long.", 20_000, false),
+        SpeechCommand::Respond { utterance, .. } => {
+            let utterance = *utterance;
+            let audio = SPEECH.iter().copied().cycle().take(160_000).collect();
+            vec![
+                (0, SpeechEvent::Sentence { utterance, text: "Long.".to_owned() }),
+                (0, SpeechEvent::Voice { utterance, audio }),
+            ]
+        }
         other => obedient("hello", "")(other),
     });
     call.ssrc = 0xD00D;
     call.caller_says(SPEECH);
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
-    call.run_for(200);
-    // The agent's own byte, and a click now and then: the gate is open, and nobody speaks.
-    let mut line = vec![0x21; 8000];
-    line.iter_mut().step_by(800).for_each(|byte| *byte = 0x80);
-    assert_eq!(allocations(&mut call, &line, 300), 0);
+    // What the agent said 20 ms ago, 12 dB quieter: the gate is open, and nobody speaks.
+    let counted = allocations_with(&mut call, 300, |_, said, frame| {
+        for (to, byte) in frame.iter_mut().zip(said) {
+            *to = Law::Mu.encode(Law::Mu.decode(*byte) / 4);
+        }
+    });
+    assert_eq!(counted, 0);
 }
 
 #[test]
