@@ -292,7 +292,7 @@ impl Default for TimeoutsConfig {
             transcription_ms: 2200,
             first_token_ms: 2200,
             token_gap_ms: 2000,
-            first_audio_ms: 2200,
+            first_audio_ms: 1700,
             audio_gap_ms: 2000,
         }
     }

@@ -27,7 +27,7 @@ const MOST_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The same, when synthesis has just failed: the caller has waited for that already.
-const PATIENCE_WITH_THE_ILL: Duration = Duration::from_millis(500);
+const PATIENCE_WITH_THE_ILL: Duration = Duration::from_millis(300);
 
 /// Pause between attempts to synthesise the fixed texts ahead of the first call.
 const WARM_RETRY: Duration = Duration::from_secs(2);

@@ -120,7 +120,7 @@ impl Default for Timeouts {
             transcription: Duration::from_millis(2200),
             first_token: Duration::from_millis(2200),
             token_gap: Duration::from_secs(2),
-            first_audio: Duration::from_millis(2200),
+            first_audio: Duration::from_millis(1700),
             audio_gap: Duration::from_secs(2),
         }
     }
