@@ -9,6 +9,7 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod control;
+mod destination;
 pub mod dir_lock;
 #[cfg(fuzzing)]
 pub mod fuzzing;

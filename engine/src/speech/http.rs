@@ -1,8 +1,6 @@
 //! One request to a provider: tried once more at most, and only before anything of an answer was seen.
 //! How an HTTP failure is named, whichever library met it; nothing about what is asked, nor of whom.
 
-use std::error::Error as _;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_openai::error::OpenAIError;
@@ -15,6 +13,7 @@ use thiserror::Error;
 
 use super::openai::ConfigError;
 use super::ports::SpeechError;
+use crate::destination::is_loopback;
 
 /// Pause before the second try when the provider names none.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -133,6 +132,15 @@ pub(super) fn excerpt(text: &str) -> String {
     text.trim().chars().take(EXCERPT).collect()
 }
 
+/// reqwest's own words end before the cause ("error sending request"): the cause is the last source.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    let mut error: &dyn std::error::Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
 fn boxed(failure: Failure) -> OpenAIError {
     OpenAIError::Boxed(Box::new(failure))
 }
@@ -145,7 +153,6 @@ pub(super) fn http_client(base_url: &str, connect: Duration) -> Result<reqwest::
         .tcp_keepalive(Duration::from_secs(30))
         .pool_idle_timeout(Duration::from_secs(90));
     if is_loopback(&parse(base_url)?) {
-        // A proxy set in the environment is meant for the world outside.
         builder = builder.no_proxy();
     }
     Ok(builder.build()?)
@@ -158,13 +165,6 @@ fn parse(base_url: &str) -> Result<reqwest::Url, ConfigError> {
         "http" | "https" => Ok(url),
         other => Err(bad(format!("{other} is not http or https"))),
     }
-}
-
-fn is_loopback(url: &reqwest::Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
 }
 
 // === impl Failure ===
@@ -185,13 +185,7 @@ impl Failure {
 
 impl From<&reqwest::Error> for Failure {
     fn from(error: &reqwest::Error) -> Self {
-        // reqwest's own words end before the cause ("error sending request"): the cause is the last source.
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            reason = cause.to_string();
-            source = cause.source();
-        }
+        let reason = cause(error);
         if error.is_connect() || error.is_timeout() || error.is_builder() {
             Self::Unreachable(reason)
         } else {

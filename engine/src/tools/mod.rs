@@ -2,7 +2,6 @@
 //! Which tools there are and what their results lead to is decided in `call`.
 
 mod mcp;
-mod public;
 mod webhook;
 
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 
 use crate::call::{McpServer, Reach, Tool, ToolService};
+use crate::destination::{PublicInternet, is_loopback, is_public, literal};
 use mcp::McpClients;
 
 /// Longest result, bytes: a model reads it while a caller waits.
@@ -46,7 +46,7 @@ impl Tools {
         let http = Clients {
             outside: base().build()?,
             loopback: base().no_proxy().build()?,
-            public: base().no_proxy().dns_resolver(Arc::new(public::PublicOnly)).build()?,
+            public: base().no_proxy().dns_resolver(Arc::new(PublicInternet::default())).build()?,
         };
         Ok(Self { mcp: McpClients::new(http.clone()), http })
     }
@@ -86,16 +86,11 @@ impl Clients {
     /// The client that may go to `url`.
     fn to(&self, url: &str, reach: Reach) -> Result<&reqwest::Client, String> {
         let url = reqwest::Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let ip = host.parse::<std::net::IpAddr>().ok();
-        match reach {
-            // An address is not looked up, so that the resolver would not see it.
-            Reach::PublicInternet if ip.is_some_and(|ip| !public::is_public(ip)) => {
-                Err(format!("{host} is not a public address"))
-            }
-            Reach::PublicInternet => Ok(&self.public),
-            Reach::Anywhere if host == "localhost" || ip.is_some_and(|ip| ip.is_loopback()) => Ok(&self.loopback),
-            Reach::Anywhere => Ok(&self.outside),
+        match (reach, literal(&url)) {
+            (Reach::PublicInternet, Some(ip)) if !is_public(ip) => Err(format!("{ip} is not a public address")),
+            (Reach::PublicInternet, _) => Ok(&self.public),
+            (Reach::Anywhere, _) if is_loopback(&url) => Ok(&self.loopback),
+            (Reach::Anywhere, _) => Ok(&self.outside),
         }
     }
 }

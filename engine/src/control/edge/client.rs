@@ -2,7 +2,6 @@
 //! What is asked, and what a failure means for a call, is decided by whoever asks.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::destination::is_loopback;
 use crate::wall_clock::unix_ms;
 
 /// How long a connection may take to stand, TLS included.
@@ -95,7 +95,6 @@ impl SignedClient {
             // A signature is good for the edge it was made for.
             .redirect(reqwest::redirect::Policy::none());
         if is_loopback(&url) {
-            // A proxy set in the environment is meant for the world outside.
             http = http.no_proxy();
         }
         Ok(Self {
@@ -314,12 +313,6 @@ async fn read(mut response: Response) -> reqwest::Result<Option<Vec<u8>>> {
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
 }
 
 /// An error with what caused it: reqwest's own words are only "error sending request".

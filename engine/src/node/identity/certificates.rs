@@ -2,7 +2,6 @@
 //! The address is written by strangers: nothing but public web servers is asked, shortly, and for little.
 
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipnet::IpNet;
 use lru::LruCache;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use sip_bridge::identity::CertificateFetcher;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
+
+use crate::destination::{PublicInternet, is_public, literal};
 
 /// How long a caller waits for a certificate, from the name's resolution to the last byte.
 const WITHIN: Duration = Duration::from_secs(1);
@@ -45,17 +45,10 @@ const PORTS: [u16; 2] = [443, 8443];
 /// Fetches certificates, and keeps them.
 pub(super) struct Certificates {
     http: reqwest::Client,
-    reach: Reach,
+    reach: PublicInternet,
     within: Duration,
     kept: Mutex<LruCache<String, Kept>>,
     places: Semaphore,
-}
-
-/// Which servers may be asked.
-#[derive(Debug, Clone)]
-struct Reach {
-    /// Not public, and asked all the same.
-    local: Arc<[IpNet]>,
 }
 
 struct Kept {
@@ -68,12 +61,12 @@ struct Kept {
 impl Certificates {
     /// `local` are ranges of addresses that are asked though they are not public.
     pub fn new(local: Vec<IpNet>) -> Result<Self, reqwest::Error> {
-        let reach = Reach { local: local.into() };
+        let reach = PublicInternet::and(local);
         let http = reqwest::Client::builder()
             // Whoever answers may not send us on, and a proxy would resolve names for us.
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(reach.clone())
+            .dns_resolver(Arc::new(reach.clone()))
             .user_agent(concat!("Tandem/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self {
@@ -92,8 +85,31 @@ impl Certificates {
         self
     }
 
+    /// The address, if it is one that may be asked as far as it tells; names are looked at when they are resolved.
+    fn checked(&self, text: &str) -> Result<Url, String> {
+        let url = Url::parse(text).map_err(|error| error.to_string())?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it names a user".to_owned());
+        }
+        if let Some(ip) = literal(&url) {
+            if self.reach.is_local(ip) {
+                return Ok(url);
+            }
+            if !is_public(ip) {
+                return Err(format!("{ip} is not public"));
+            }
+        }
+        if url.scheme() != "https" {
+            return Err("it is no https: URL".to_owned());
+        }
+        match url.port_or_known_default() {
+            Some(port) if PORTS.contains(&port) => Ok(url),
+            port => Err(format!("port {} is none of a certificate repository", port.unwrap_or_default())),
+        }
+    }
+
     async fn get(&self, url: &str) -> Result<(Vec<u8>, Duration), String> {
-        let url = self.reach.checked(url)?;
+        let url = self.checked(url)?;
         let mut response = self.http.get(url).send().await.map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(format!("it answers {}", response.status()));
@@ -173,88 +189,4 @@ fn keep_for(headers: &HeaderMap) -> Duration {
         name.trim().eq_ignore_ascii_case("max-age").then(|| seconds.trim().parse().ok())?
     });
     seconds.map_or(USUALLY_KEPT, Duration::from_secs).clamp(SHORTEST_KEPT, LONGEST_KEPT)
-}
-
-// === impl Reach ===
-
-impl Reach {
-    /// The address, if it is one that may be asked as far as it tells; names are looked at when they are resolved.
-    fn checked(&self, text: &str) -> Result<Url, String> {
-        let url = Url::parse(text).map_err(|error| error.to_string())?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it names a user".to_owned());
-        }
-        let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        if let Some(ip) = literal {
-            if self.is_local(ip) {
-                return Ok(url);
-            }
-            if !is_public(ip) {
-                return Err(format!("{ip} is not public"));
-            }
-        }
-        if url.scheme() != "https" {
-            return Err("it is no https: URL".to_owned());
-        }
-        match url.port_or_known_default() {
-            Some(port) if PORTS.contains(&port) => Ok(url),
-            port => Err(format!("port {} is none of a certificate repository", port.unwrap_or_default())),
-        }
-    }
-
-    fn is_local(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        self.local.iter().any(|range| range.contains(&ip))
-    }
-
-    fn allows(&self, ip: IpAddr) -> bool {
-        is_public(ip) || self.is_local(ip)
-    }
-}
-
-impl Resolve for Reach {
-    /// Whatever is checked is also what is connected to: a name that changes its mind gains nothing.
-    fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|address| reach.allows(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// An address anybody on the Internet reaches (RFC 6890), and no way around that.
-fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let [a, b, c, _] = ip.octets();
-    let shared = a == 100 && (64..128).contains(&b);
-    let benchmarks = a == 198 && (18..20).contains(&b);
-    let protocols = (a, b, c) == (192, 0, 0);
-    !(a == 0
-        || a >= 224
-        || shared
-        || benchmarks
-        || protocols
-        || ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_documentation())
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, ..] = ip.segments();
-    let global = a & 0xe000 == 0x2000;
-    // Documentation, and Teredo and 6to4, which carry IPv4 addresses.
-    let special = a == 0x2001 && matches!(b, 0 | 0xdb8) || a == 0x2002;
-    global && !special
 }

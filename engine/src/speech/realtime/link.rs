@@ -2,7 +2,6 @@
 //! What is said over it, and when, is decided by `session`.
 
 use std::future::pending;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +25,13 @@ use super::config::{RealtimeConfig, RealtimeConfigError, RealtimeError};
 use super::events::{ClientEvent, ServerEvent};
 use super::session::{Action, Session};
 use crate::call::{SpeechCommand, SpeechEvent};
+use crate::destination::is_loopback;
+use crate::speech::http::{cause, excerpt};
 
 /// Largest event; a second of audio is 11 kB of it.
 const MOST_BYTES: usize = 4 << 20;
 /// How long an event may take to be sent.
 const SENT_WITHIN: Duration = Duration::from_secs(2);
-/// As much of an unexpected answer as goes into an error, characters.
-const EXCERPT: usize = 200;
-
 /// The call a session is for.
 pub trait Caller: Send + Sync + 'static {
     fn tell(&self, event: SpeechEvent) -> BoxFuture<'_, ()>;
@@ -94,7 +92,6 @@ impl Realtime {
             .tcp_nodelay(true)
             .tcp_keepalive(Duration::from_secs(30));
         if is_loopback(&url) {
-            // A proxy set in the environment is meant for the world outside.
             http = http.no_proxy();
         }
         Ok(Self { config: Arc::new(config), http: http.build()?, url, headers })
@@ -267,24 +264,4 @@ fn url(config: &RealtimeConfig) -> Result<Url, RealtimeConfigError> {
     }
     url.query_pairs_mut().append_pair("model", &config.model);
     Ok(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
-}
-
-/// reqwest's own words end before the cause: it is the last source.
-fn cause(error: &reqwest::Error) -> String {
-    let mut error: &dyn std::error::Error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
-fn excerpt(text: &str) -> String {
-    text.trim().chars().take(EXCERPT).collect()
 }
