@@ -85,17 +85,22 @@ impl Caller {
         self.voice
     }
 
-    /// Begins to say something, after what is being said already; events tell how it goes.
-    pub fn begin_to_say(&self, utterance: &Utterance) {
-        self.leg.say(utterance.clone());
-    }
-
     /// Says something to the end.
     pub async fn say(&mut self, utterance: &Utterance) -> Result<Said, CallEnded> {
-        self.begin_to_say(utterance);
+        self.say_noticing(utterance, |_| {}).await
+    }
+
+    /// The same for who wants to know what happens meanwhile.
+    pub async fn say_noticing(
+        &mut self,
+        utterance: &Utterance,
+        mut notice: impl FnMut(Event),
+    ) -> Result<Said, CallEnded> {
+        self.leg.say(utterance.clone());
         let until = Instant::now() + utterance.duration() + SAY_SLACK;
         let mut first = None;
         while let Some(event) = self.next(until).await? {
+            notice(event);
             match event {
                 Event::SayingStarted { at } => first = Some(at),
                 Event::Said { at } => return Ok(Said { first_frame: first.unwrap_or(at), last_frame: at }),

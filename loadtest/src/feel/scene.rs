@@ -156,17 +156,8 @@ impl Scene {
     }
 
     async fn say(&mut self, utterance: &Utterance) -> Result<Said, CallEnded> {
-        self.caller.begin_to_say(utterance);
-        let until = Instant::now() + utterance.duration() + ANSWER_WITHIN;
-        let mut first = None;
-        while let Some(event) = self.next(until).await? {
-            match event {
-                Event::SayingStarted { at } => first = Some(at),
-                Event::Said { at } => return Ok(Said { first_frame: first.unwrap_or(at), last_frame: at }),
-                _ => {}
-            }
-        }
-        Err(CallEnded::MediaStalled)
+        let heard = &mut self.heard;
+        self.caller.say_noticing(utterance, |event| note(heard, event)).await
     }
 
     async fn listen(&mut self, time: Duration) -> Result<(), CallEnded> {
@@ -189,14 +180,8 @@ impl Scene {
 
     async fn next(&mut self, until: Instant) -> Result<Option<Event>, CallEnded> {
         let event = self.caller.next(until).await?;
-        match event {
-            Some(Event::VoiceStarted { at }) => self.heard.push(Stretch { began: at, last: None }),
-            Some(Event::VoiceEnded { last }) => {
-                if let Some(stretch) = self.heard.last_mut() {
-                    stretch.last = Some(last);
-                }
-            }
-            _ => {}
+        if let Some(event) = event {
+            note(&mut self.heard, event);
         }
         Ok(event)
     }
@@ -222,6 +207,19 @@ impl Scene {
 /// part of it and then another answer. A voice that was held, perhaps several times, says some of it again.
 fn is_one_answer(spoken: Duration, reply: Duration, before: Duration) -> bool {
     spoken + WHOLE_ANSWER >= reply && spoken < reply + before * 4 / 5
+}
+
+/// When the agent is heard is what counts of all that happens.
+fn note(heard: &mut Vec<Stretch>, event: Event) {
+    match event {
+        Event::VoiceStarted { at } => heard.push(Stretch { began: at, last: None }),
+        Event::VoiceEnded { last } => {
+            if let Some(stretch) = heard.last_mut() {
+                stretch.last = Some(last);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn stopped_after(heard: &[Stretch], onset: Moment, over: Moment) -> Option<Duration> {
