@@ -172,7 +172,7 @@ test("undraining a node out of reach is told with its next reports, until it ans
 
 test("calls are split by version as weighed, and a version without nodes leaves its share", async () => {
   nodes.forEach((node) => node.socket.close());
-  for (const name of ["first", "many", "silent", "strict", "drained", "away"]) await edge.admin("POST", `/v1/admin/nodes/${name}/drain`, {});
+  for (const name of ["first", "many", "silent", "strict", "drained", "giving", "away"]) await edge.admin("POST", `/v1/admin/nodes/${name}/drain`, {});
   await linked("old", { version: "1.0.0", maxCalls: 100000 });
   const young = await linked("new", { version: "1.1.0", maxCalls: 100000 });
   const put = await edge.admin("PUT", "/v1/admin/rollout", { versions: { "1.0.0": 90, "1.1.0": 10 } });
