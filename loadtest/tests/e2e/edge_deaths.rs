@@ -68,7 +68,6 @@ async fn known(edge: &Edge, token: &str, call_id: &str, facts: &[CallEvent], dea
 }
 
 #[tokio::test]
-#[ignore = "two minutes of deaths: run it by name, on a quiet machine"]
 async fn a_thousand_calls_reach_the_edge_once_and_in_order_whoever_dies() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut edge = Edge::start(dir.path()).await.expect("the edge");
