@@ -1,6 +1,7 @@
 //! Pure audio for one call: codecs, jitter buffer, concealment, voice detection, DTMF, resampling, quality.
 //! No socket and no clock here; packets come parsed from `rtp` and time is handed in as `Moment`.
 
+pub(crate) mod background;
 pub mod codec;
 pub mod denoise;
 pub mod dtmf;
@@ -18,6 +19,7 @@ pub mod vad;
 mod conceal;
 mod jitter;
 mod line_noise;
+mod lowest;
 mod reorder;
 mod sequence;
 mod stretch;

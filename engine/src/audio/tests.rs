@@ -1,6 +1,7 @@
 //! The audio code against its standards, part by part.
 //! The jitter buffer behind bad networks is in the crate's `tests/jitter_buffer.rs`.
 
+mod background;
 mod conceal;
 mod denoise;
 mod dtmf;

@@ -2,6 +2,7 @@
 //! What speech means for the conversation (turns, barge-in) is decided in `call`.
 
 use super::FRAME_SAMPLES;
+use super::lowest::Lowest;
 use super::resample::Upsampler;
 use earshot::Detector;
 
@@ -174,13 +175,9 @@ impl Default for VoiceDetector {
 /// The quietest level of the last 1.5 to 2 s: speech has gaps shorter than that, noise has not.
 #[derive(Debug, Clone)]
 struct NoiseFloor {
-    /// Lowest level of each half second, newest first, dBov.
-    lowest: [f32; 4],
-    frames: u32,
+    lowest: Lowest<4>,
 }
 
-/// Frames in half a second.
-const HALF_SECOND: u32 = 25;
 /// So much must be heard before the floor is believed: 100 ms.
 const FIRST_FRAMES: u32 = 5;
 /// How long the gate stays open before that, frames.
@@ -190,32 +187,22 @@ const LOWEST_FLOOR: f32 = -70.0;
 
 impl NoiseFloor {
     const fn new() -> Self {
-        Self { lowest: [f32::INFINITY; 4], frames: 0 }
+        Self { lowest: Lowest::new() }
     }
 
     fn follow(&mut self, level_dbov: f32) {
         // Digital silence is a sender that says nothing, not a quiet line.
-        if level_dbov <= SILENCE_DBOV {
-            return;
+        if level_dbov > SILENCE_DBOV {
+            self.lowest.push(level_dbov);
         }
-        if self.frames == HALF_SECOND {
-            self.frames = 0;
-            self.lowest.rotate_right(1);
-            self.lowest[0] = f32::INFINITY;
-        }
-        self.frames += 1;
-        self.lowest[0] = self.lowest[0].min(level_dbov);
     }
 
     fn is_known(&self) -> bool {
-        self.lowest[1].is_finite() || self.frames >= FIRST_FRAMES
+        self.lowest.frames() >= FIRST_FRAMES
     }
 
     fn dbov(&self) -> f32 {
-        if !self.is_known() {
-            return LOWEST_FLOOR;
-        }
-        self.lowest.iter().copied().fold(f32::INFINITY, f32::min).max(LOWEST_FLOOR)
+        if self.is_known() { self.lowest.get().max(LOWEST_FLOOR) } else { LOWEST_FLOOR }
     }
 }
 

@@ -2,6 +2,7 @@
 //! What a voice means for the conversation is the listener's and the conversation's business.
 
 use crate::audio::FRAME_SAMPLES;
+use crate::audio::background::Background;
 use crate::audio::echo::EchoWatch;
 use crate::audio::pitch::best_lag;
 use crate::audio::vad::{Voice, VoiceDetector};
@@ -13,6 +14,10 @@ const DISTANT_DB: f32 = 11.0;
 
 /// A frame this much quieter than the caller is the end of a word, however long the detector remembers the word, dB.
 const FADED_DB: f32 = 24.0;
+
+/// From a line's noise so much quieter than the caller on, dB, other voices may be in it: who does not stand out from what
+/// is behind the caller is not the caller.
+const NOISY_DB: f32 = 30.0;
 
 /// Frames after a loud one that may be quiet: a word is not loud all through.
 const NEAR_FRAMES: u32 = 3;
@@ -46,6 +51,7 @@ pub struct CallerVoice {
 /// The ears of one call. Fixed in size after construction.
 pub struct Ears {
     detector: VoiceDetector,
+    background: Background,
     echo: EchoWatch,
     /// Level of the caller's voiced frames, dBov.
     level_dbov: f32,
@@ -63,6 +69,7 @@ impl Ears {
     pub fn new() -> Self {
         Self {
             detector: VoiceDetector::new(),
+            background: Background::new(),
             echo: EchoWatch::new(),
             level_dbov: USUAL_LEVEL_DBOV,
             near_for: 0,
@@ -80,6 +87,7 @@ impl Ears {
         over_agent: bool,
     ) -> CallerVoice {
         let voice = self.detector.push(caller);
+        self.background.follow(voice.level_dbov);
         self.recent.copy_within(FRAME_SAMPLES.., 0);
         self.recent[FRAME_SAMPLES..].copy_from_slice(caller);
         self.agent_frames =
@@ -91,7 +99,9 @@ impl Ears {
             // Where there is no noise to measure, the floor is that of the voice itself.
             let above_noise = self.detector.opens_at_dbov().min(self.level_dbov - FADED_DB / 2.0);
             let audible = above_noise.max(self.level_dbov - FADED_DB);
-            return CallerVoice { voiced: voice.voiced && voice.level_dbov >= audible, near: false, pitched: false };
+            let noisy = self.detector.noise_floor_dbov() > self.level_dbov - NOISY_DB;
+            let stands_out = voice.level_dbov >= audible && (!noisy || self.background.is_exceeded());
+            return CallerVoice { voiced: voice.voiced && stands_out, near: false, pitched: false };
         }
         self.echo.said(agent.unwrap_or(&[0; FRAME_SAMPLES]));
         // Where the gate is closed there is nothing an echo could be mistaken for.

@@ -25,6 +25,9 @@ const HEARD_DBOV: f32 = -50.0;
 /// The line's own noise, dBov.
 const LINE_DBOV: f32 = -64.0;
 
+/// How long the caller is quiet before anything is said, ms.
+pub const QUIET_MS: u64 = 1000;
+
 /// What the transcription understands of so many bytes of audio.
 pub type Transcripts = Rc<dyn Fn(usize) -> String>;
 
@@ -66,6 +69,13 @@ pub fn understands(text: &str) -> Transcripts {
 impl Scene {
     /// The agent replies with `reply`; packets come `phase_ms` before the call's tick.
     pub fn new(settings: AgentSettings, transcripts: Transcripts, reply: &[i16], phase_ms: u64) -> Self {
+        let mut scene = Self::answering(settings, transcripts, reply, phase_ms);
+        scene.run_for(QUIET_MS);
+        scene
+    }
+
+    /// The same before the caller was quiet: the call begins.
+    pub fn answering(settings: AgentSettings, transcripts: Transcripts, reply: &[i16], phase_ms: u64) -> Self {
         let reply = Bytes::from(law_bytes(reply));
         let stub = move |command: &SpeechCommand| -> Reaction {
             match command {
@@ -82,9 +92,7 @@ impl Scene {
         call.phase = Duration::from_millis(phase_ms);
         let mut noise = Noise::new(7);
         call.on_the_line = Some(Box::new(move |_, frame| add(frame, |_| noise.sample(LINE_DBOV))));
-        let mut scene = Self { call, agent_heard: Vec::new(), last_speech: Moment::default() };
-        scene.run_for(1000);
-        scene
+        Self { call, agent_heard: Vec::new(), last_speech: Moment::default() }
     }
 
     /// Adds to the caller's frames, after what is there.

@@ -40,6 +40,20 @@ impl Noise {
     }
 }
 
+/// Noise with as much in each octave (P. Kellet's filter), at no level of its own.
+pub fn pink(seed: u64, ms: usize) -> Vec<f32> {
+    let mut noise = Noise::new(seed);
+    let mut poles = [0.0f32; 3];
+    let octave = |_| {
+        let white = noise.even();
+        for (pole, (keep, gain)) in poles.iter_mut().zip([(0.99765, 0.099), (0.963, 0.2965), (0.57, 1.0527)]) {
+            *pole = *pole * keep + white * gain;
+        }
+        poles.iter().sum::<f32>() + white * 0.1848
+    };
+    (0..ms * 8).map(octave).collect()
+}
+
 /// A named sound.
 pub struct Sound {
     pub name: String,
