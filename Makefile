@@ -25,6 +25,7 @@ test: setup-test build ## formats, lints, licences, unit, property and end-to-en
 	npm --prefix edge/dashboard test
 	npm --prefix edge test
 	fuzz/run.sh -t 5
+	benches/instructions.sh
 	cargo nextest run --workspace --locked
 
 bench: setup ## what a packet, a frame and a tick cost
