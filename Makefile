@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export TANDEM_CACHE ?= $(HOME)/.cache/tandem
 export PATH := $(HOME)/.cargo/bin:$(TANDEM_CACHE)/tools/bin:$(PATH)
 
-.PHONY: help setup setup-test build edge demo run test bench bench-peers load deploy clean-data
+.PHONY: help setup setup-test build edge demo run test bench load deploy clean-data
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,13 +25,12 @@ test: setup-test build ## formats, lints, licences, unit, property and end-to-en
 	npm --prefix edge/dashboard test
 	npm --prefix edge test
 	fuzz/run.sh -t 5
+	benches/instructions.sh
 	cargo nextest run --workspace --locked
 
-bench: setup ## what a packet, a frame and a tick cost
-	cargo bench --locked --package benches
-
-bench-peers: build ## others beside us on this machine (needs rtpengine-daemon, opus-tools)
-	@benches/peers/run.sh rtpengine
+bench: build ## what a packet and a call cost: us, others, the kernel (PARTS="frames rtpengine pipecat active-call")
+	cargo build --release --locked --package engine --package loadtest --package benches --bins
+	@benches/peers/run.sh $(PARTS)
 
 load: build ## many calls at once (CALLS=200)
 	@deploy/local/load.sh $(or $(CALLS),200)

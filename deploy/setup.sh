@@ -4,7 +4,8 @@
 #
 #   deploy/setup.sh          to build and run:  the compiler, Kamailio, the offline voices and ears, Node.js and
 #                                               what makes a Worker of Rust
-#   deploy/setup.sh --test   and to test:       SIPp, baresip, Chromium, cargo-nextest, cargo-deny
+#   deploy/setup.sh --test   and to test:       SIPp, baresip, Chromium, Valgrind, cargo-nextest,
+#                                               cargo-deny, gungraun-runner
 #
 # Written for Debian 12 and Ubuntu. Elsewhere it names what to install by hand.
 set -eu
@@ -22,6 +23,8 @@ PATH=$HOME/.cargo/bin:$cache/tools/bin:$PATH
 
 nextest_version=0.9.143
 deny_version=0.20.2
+# Goes with the `gungraun` crate of Cargo.toml.
+gungraun_version=0.20.0
 # worker-build goes with the `worker` crate, wasm-bindgen with the `wasm-bindgen` crate of Cargo.toml.
 worker_build_version=0.8.7
 wasm_bindgen_version=0.2.130
@@ -32,7 +35,7 @@ packages="ca-certificates cmake curl gcc g++ libc6-dev make pkg-config procps ut
 # workerd runs on Node.js 20 or later. Where there is none, Debian's npm brings one.
 command -v npm > /dev/null || packages="$packages nodejs npm"
 [ $for_tests = no ] || packages="$packages sip-tester baresip-core pocketsphinx-testdata
-    asterisk-core-sounds-en-wav chromium"
+    asterisk-core-sounds-en-wav chromium valgrind"
 
 node_architecture() { case $(uname -m) in aarch64) echo arm64 ;; *) echo x64 ;; esac; }
 say() { echo "setup: $*" >&2; }
@@ -94,7 +97,7 @@ if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
     fi
 else
     wanted="cc cmake make curl kamailio flite npm"
-    [ $for_tests = no ] || wanted="$wanted sipp baresip chromium"
+    [ $for_tests = no ] || wanted="$wanted sipp baresip chromium valgrind"
     for command in $wanted; do
         command -v "$command" > /dev/null ||
             fail "this is neither Debian nor Ubuntu and '$command' is missing. Needed: $packages"
@@ -185,4 +188,5 @@ packages_of ./edge/dashboard
 if [ $for_tests = yes ]; then
     cargo_tool cargo-nextest cargo-nextest "$nextest_version" --locked
     cargo_tool cargo-deny cargo-deny "$deny_version" --locked
+    cargo_tool gungraun-runner gungraun-runner "$gungraun_version" --locked
 fi

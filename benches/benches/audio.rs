@@ -1,21 +1,19 @@
-//! What the audio path costs per 20 ms frame: G.711, the jitter buffer, voice detection, resampling.
+//! What the audio path costs per 20 ms frame: G.711, the jitter buffer, voice detection, echo, noise, keys, resampling.
 //! Numbers of one machine are in `benches/README.md`.
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use engine::audio::dtmf_tones::ToneDetector;
-use engine::audio::g711::Law;
-use engine::audio::playout::Playout;
-use engine::audio::resample::{Resampler, Upsampler};
-use engine::audio::vad::VoiceDetector;
-use engine::clock::Moment;
-use engine::rtp::RtpPacket;
 use std::hint::black_box;
 
-const SPEECH: &[u8] = include_bytes!("../../engine/tests/fixtures/speech_rms.ul");
-
-fn samples() -> Vec<i16> {
-    SPEECH.iter().map(|byte| Law::Mu.decode(*byte)).collect()
-}
+use benches::{Line, SPEECH, quiet_frame, samples};
+use criterion::{Criterion, criterion_group, criterion_main};
+use engine::audio::denoise::NoiseSuppressor;
+use engine::audio::dtmf_tones::ToneDetector;
+use engine::audio::echo::EchoWatch;
+use engine::audio::g711::Law;
+use engine::audio::level::LevelMeter;
+use engine::audio::playout::Playout;
+use engine::audio::resample::{Resampler, Upsampler};
+use engine::audio::ringback::{Country, Ringback};
+use engine::audio::vad::VoiceDetector;
 
 fn g711(c: &mut Criterion) {
     let mut samples = [0i16; 160];
@@ -28,73 +26,63 @@ fn g711(c: &mut Criterion) {
     });
 }
 
-/// One packet in and one frame out; every `lose`th packet never comes.
-fn playout(c: &mut Criterion, name: &str, lose: usize) {
-    let mut playout = Playout::new(Law::Mu.into());
-    let (mut out, mut n) = ([0; 160], 0usize);
+fn jitter_buffer(c: &mut Criterion) {
+    for (name, lose) in [("clean", usize::MAX), ("5 % lost", 20)] {
+        let mut line = Line::new(lose);
+        c.bench_function(&format!("playout insert + next_frame, {name}"), |b| b.iter(|| line.step()));
+    }
+}
+
+/// Frame after frame of the sentence.
+fn by_frames<T>(c: &mut Criterion, name: &str, mut what: impl FnMut(&[i16; 160]) -> T) {
+    let samples = samples();
+    let speech = samples.as_chunks::<160>().0;
+    let mut at = 0;
     c.bench_function(name, |b| {
         b.iter(|| {
-            n += 1;
-            let now = Moment::from_millis(n as u64 * 20);
-            if n % lose != 0 {
-                let at = n * 160 % (SPEECH.len() - 160);
-                let packet = RtpPacket {
-                    marker: false,
-                    payload_type: 0,
-                    sequence: n as u16,
-                    timestamp: (n as u32).wrapping_mul(160),
-                    ssrc: 1,
-                    payload: &SPEECH[at..at + 160],
-                };
-                black_box(playout.insert(now, &packet));
-            }
-            black_box(playout.next_frame(now, &mut out))
+            at = (at + 1) % speech.len();
+            black_box(what(&speech[at]))
         });
     });
 }
 
-fn jitter_buffer(c: &mut Criterion) {
-    playout(c, "playout insert + next_frame, clean", usize::MAX);
-    playout(c, "playout insert + next_frame, 5 % lost", 20);
-}
-
 fn key_tones(c: &mut Criterion) {
-    let speech = samples();
     for (name, gain) in [("key tones, quiet line", 0), ("key tones, speech", 2)] {
         let mut detector = ToneDetector::new();
-        let mut n = 0;
-        c.bench_function(name, |b| {
-            b.iter(|| {
-                n = (n + 160) % (speech.len() - 160);
-                let frame: [i16; 160] = std::array::from_fn(|at| speech[n + at] * gain);
-                black_box(detector.push(&frame))
-            });
-        });
+        by_frames(c, name, |frame| detector.push(&frame.map(|sample| sample * gain)));
     }
 }
 
 fn voice_detector(c: &mut Criterion) {
-    let samples = samples();
-    let speech = samples.as_chunks::<160>().0;
     let mut detector = VoiceDetector::new();
-    let mut at = 0;
-    c.bench_function("vad, gate open (speech)", |b| {
-        b.iter(|| {
-            at = (at + 1) % speech.len();
-            black_box(detector.push(&speech[at]))
-        });
-    });
-    // A quiet line, 60 dB down.
-    let line: [i16; 160] = std::array::from_fn(|n| (n * 7919 % 41) as i16 - 20);
-    let mut detector = VoiceDetector::new();
+    by_frames(c, "vad, gate open (speech)", |frame| detector.push(frame));
+    let (mut detector, line) = (VoiceDetector::new(), quiet_frame());
     c.bench_function("vad, gate closed (quiet line)", |b| b.iter(|| black_box(detector.push(black_box(&line)))));
+}
+
+/// What only some calls have: an agent that speaks, noise suppression, a caller who waits.
+fn beside(c: &mut Criterion) {
+    let mut echo = EchoWatch::new();
+    by_frames(c, "echo, a frame said and one heard", |frame| {
+        echo.said(frame);
+        echo.heard(frame)
+    });
+    let mut noise = NoiseSuppressor::new();
+    by_frames(c, "noise suppression", |frame| {
+        let mut frame = *frame;
+        noise.process(&mut frame);
+        frame
+    });
+    let mut level = LevelMeter::new();
+    by_frames(c, "level", |frame| level.push(frame));
+    let (mut tone, mut out) = (Ringback::new(Country::default(), Law::Mu), [0; 160]);
+    c.bench_function("ringback tone", |b| b.iter(|| black_box(tone.next_frame(&mut out))));
 }
 
 fn resample(c: &mut Criterion) {
     let samples = samples();
-    let frame: &[i16; 160] = samples[8000..].first_chunk().expect("long enough");
     let (mut upsampler, mut out) = (Upsampler::new(), [0; 320]);
-    c.bench_function("upsample 8 to 16 kHz", |b| b.iter(|| upsampler.process(black_box(frame), black_box(&mut out))));
+    by_frames(c, "upsample 8 to 16 kHz", |frame| upsampler.process(frame, black_box(&mut out)));
     let mut resampler = Resampler::new(24_000, 8000).expect("usual rates");
     let mut out = Vec::with_capacity(4096);
     c.bench_function("resample 24 to 8 kHz, 20 ms", |b| {
@@ -110,5 +98,5 @@ fn memory(_: &mut Criterion) {
     println!("bytes: Playout {}, VoiceDetector {} + 8 KiB boxed", size_of::<Playout>(), size_of::<VoiceDetector>());
 }
 
-criterion_group!(benches, g711, jitter_buffer, voice_detector, key_tones, resample, memory);
+criterion_group!(benches, g711, jitter_buffer, voice_detector, key_tones, beside, resample, memory);
 criterion_main!(benches);

@@ -3,18 +3,12 @@
 
 use std::hint::black_box;
 
+use benches::samples;
 use criterion::{Criterion, criterion_group, criterion_main};
 use engine::audio::codec::{Codec, Decoder, Encoded, Encoder, OpusSettings};
-use engine::audio::g711::Law;
-
-const SPEECH: &[u8] = include_bytes!("../../engine/tests/fixtures/speech_rms.ul");
 
 fn opus(complexity: u8, bitrate: u32) -> Codec {
     Codec::Opus(OpusSettings { complexity, bitrate, ..OpusSettings::default() })
-}
-
-fn samples() -> Vec<i16> {
-    SPEECH.iter().map(|byte| Law::Mu.decode(*byte)).collect()
 }
 
 fn encoded(codec: Codec, frames: &[[i16; 160]]) -> Vec<Vec<u8>> {

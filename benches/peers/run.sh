@@ -1,6 +1,4 @@
 #!/bin/bash
-# Others beside us on the same machine: benches/peers/run.sh rtpengine [--calls N] [--seconds S]
+# Us, the others and the kernel in one table: benches/peers/run.sh [frames] [rtpengine] [pipecat] [active-call] [--help]
 set -euo pipefail
-peer=${1:?which peer: $(cd "$(dirname "$0")" && ls -d -- */ | tr -d /)}
-shift
-exec python3 "$(dirname "$0")/$peer/run.py" "$@"
+exec python3 -B "$(dirname "$0")/run.py" "$@"
