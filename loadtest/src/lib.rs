@@ -4,6 +4,7 @@
 pub mod ai_stub;
 pub mod caller;
 pub mod cli;
+pub mod coordinator;
 pub mod feel;
 pub mod fleet;
 pub mod measure;

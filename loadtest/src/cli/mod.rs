@@ -5,8 +5,10 @@ mod ai_stub;
 mod ask;
 mod calls;
 mod compare;
+mod coordinate;
 mod demo;
 mod talk;
+mod worker;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,6 +34,8 @@ pub struct Cli {
 enum Command {
     Demo(demo::Demo),
     Calls(calls::Calls),
+    Coordinate(Box<coordinate::Coordinate>),
+    Worker(worker::Worker),
     Ask(ask::Ask),
     Compare(compare::Compare),
     Talk(talk::Talk),
@@ -88,6 +92,8 @@ impl Cli {
         match self.command {
             Command::Demo(demo) => demo.run().await,
             Command::Calls(calls) => calls.run().await,
+            Command::Coordinate(coordinate) => coordinate.run().await,
+            Command::Worker(worker) => worker.run().await,
             Command::Ask(ask) => ask.run().await,
             Command::Compare(compare) => compare.run(),
             Command::Talk(talk) => talk.run().await,

@@ -9,7 +9,7 @@ mod table;
 mod talk;
 
 pub use feel::{FeelReport, page};
-pub use fleet::{CallResult, FleetReport};
+pub use fleet::{CallResult, FleetCounts, FleetReport};
 pub use live::Live;
 pub use media::MediaReport;
 pub use table::Table;
