@@ -15,6 +15,7 @@ pub mod node_events;
 pub mod recordings;
 pub mod report;
 pub mod script;
+pub mod sim;
 /// Sounds beside it.
 #[path = "../../engine/tests/talk/sounds.rs"]
 pub mod sounds;

@@ -7,6 +7,7 @@ mod calls;
 mod compare;
 mod coordinate;
 mod demo;
+mod sim;
 mod talk;
 mod worker;
 
@@ -39,6 +40,7 @@ enum Command {
     Ask(ask::Ask),
     Compare(compare::Compare),
     Talk(talk::Talk),
+    Sim(Box<sim::Sim>),
     AiStub(ai_stub::AiStub),
 }
 
@@ -97,6 +99,7 @@ impl Cli {
             Command::Ask(ask) => ask.run().await,
             Command::Compare(compare) => compare.run(),
             Command::Talk(talk) => talk.run().await,
+            Command::Sim(sim) => sim.run().await,
             Command::AiStub(stub) => stub.run().await,
         }
     }

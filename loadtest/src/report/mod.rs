@@ -5,6 +5,8 @@ mod feel;
 mod fleet;
 mod live;
 mod media;
+mod plot;
+mod sim;
 mod table;
 mod talk;
 
@@ -12,6 +14,7 @@ pub use feel::{FeelReport, page};
 pub use fleet::{CallResult, FleetCounts, FleetReport};
 pub use live::Live;
 pub use media::MediaReport;
+pub use sim::{SimReport, page as sim_page};
 pub use table::Table;
 pub use talk::TalkReport;
 
