@@ -3,6 +3,7 @@
 
 pub mod ai_stub;
 pub mod caller;
+pub mod capacity;
 pub mod cli;
 pub mod coordinator;
 pub mod feel;

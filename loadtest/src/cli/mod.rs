@@ -4,6 +4,7 @@
 mod ai_stub;
 mod ask;
 mod calls;
+mod capacity;
 mod compare;
 mod coordinate;
 mod demo;
@@ -41,6 +42,7 @@ enum Command {
     Compare(compare::Compare),
     Talk(talk::Talk),
     Sim(Box<sim::Sim>),
+    Capacity(Box<capacity::Capacity>),
     AiStub(ai_stub::AiStub),
 }
 
@@ -100,6 +102,7 @@ impl Cli {
             Command::Compare(compare) => compare.run(),
             Command::Talk(talk) => talk.run().await,
             Command::Sim(sim) => sim.run().await,
+            Command::Capacity(capacity) => capacity.run(),
             Command::AiStub(stub) => stub.run().await,
         }
     }
