@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::{CallEnded, Caller, Conversation, LineHeard, Manners, Phone, Prepared, Target};
-use crate::report::{CallResult, FleetReport};
+use crate::report::{CallResult, FleetCounts, FleetReport};
 
 /// What to run.
 pub struct Fleet {
@@ -37,6 +37,11 @@ pub struct Progress {
 
 /// Runs all calls. Cancelling `stop` dials no more and ends those that are up with BYE.
 pub async fn run(phone: Arc<Phone>, fleet: Fleet, progress: Arc<Progress>, stop: CancellationToken) -> FleetReport {
+    FleetReport::from(&count(phone, fleet, progress, stop).await)
+}
+
+/// The same for who adds up what others count.
+pub async fn count(phone: Arc<Phone>, fleet: Fleet, progress: Arc<Progress>, stop: CancellationToken) -> FleetCounts {
     let fleet = Arc::new(fleet);
     let mut calls = JoinSet::new();
     let start = Instant::now();
@@ -57,7 +62,7 @@ pub async fn run(phone: Arc<Phone>, fleet: Fleet, progress: Arc<Progress>, stop:
             media: None,
         }));
     }
-    FleetReport::new(&results, progress.most_up.load(Ordering::Relaxed), stop.is_cancelled())
+    FleetCounts::new(&results, progress.most_up.load(Ordering::Relaxed), stop.is_cancelled())
 }
 
 async fn one_call(

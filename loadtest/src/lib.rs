@@ -3,7 +3,9 @@
 
 pub mod ai_stub;
 pub mod caller;
+pub mod capacity;
 pub mod cli;
+pub mod coordinator;
 pub mod feel;
 pub mod fleet;
 pub mod measure;
@@ -14,6 +16,7 @@ pub mod node_events;
 pub mod recordings;
 pub mod report;
 pub mod script;
+pub mod sim;
 /// Sounds beside it.
 #[path = "../../engine/tests/talk/sounds.rs"]
 pub mod sounds;

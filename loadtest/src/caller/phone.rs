@@ -48,6 +48,8 @@ pub struct Phone {
     endpoint: Endpoint,
     signalling: EndpointHandle,
     media: Vec<MediaThread>,
+    /// Address of all media: where signalling is.
+    media_address: Ipv4Addr,
     next: AtomicUsize,
 }
 
@@ -82,14 +84,18 @@ pub enum DialError {
 // === impl Phone ===
 
 impl Phone {
-    /// `listen`: address for SIP, port 0 for any; `threads`: media threads, one is enough for 1,000 calls.
+    /// `listen`: address for SIP and media, port 0 for any; `threads`: media threads, one is enough for 1,000 calls.
     pub async fn start(listen: SocketAddr, threads: usize) -> Result<Self, StartError> {
         let mut config = EndpointConfig::new(listen);
         config.user_agent = concat!("tandem-loadtest/", env!("CARGO_PKG_VERSION")).to_owned();
         let endpoint = Endpoint::bind(config).await?;
         let media =
             (0..threads.max(1)).map(|_| MediaThread::start()).collect::<io::Result<_>>().map_err(StartError::Thread)?;
-        Ok(Self { signalling: endpoint.handle(), endpoint, media, next: AtomicUsize::new(0) })
+        let media_address = match listen.ip() {
+            IpAddr::V4(address) if !address.is_unspecified() => address,
+            _ => Ipv4Addr::LOCALHOST,
+        };
+        Ok(Self { signalling: endpoint.handle(), endpoint, media, media_address, next: AtomicUsize::new(0) })
     }
 
     /// Where calls to it go.
@@ -154,7 +160,7 @@ impl Phone {
     fn open(&self, keep_audio: bool) -> Result<(LegHandle, UnboundedReceiver<Event>), DialError> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.media.len().max(1);
         let media = self.media.get(turn).ok_or_else(|| DialError::Media(io::Error::other("no media thread")))?;
-        media.open(Ipv4Addr::LOCALHOST, keep_audio).map_err(DialError::Media)
+        media.open(self.media_address, keep_audio).map_err(DialError::Media)
     }
 
     /// Ends the SIP stack, with what is still to be sent.
@@ -199,7 +205,7 @@ impl Ringing {
 /// Our end of a call's media, as SDP tells it.
 fn local(leg: &LegHandle, codecs: Vec<Codec>, security: sdp::Security) -> Local {
     Local {
-        addr: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        addr: leg.local().ip(),
         codecs,
         port: leg.local().port(),
         rtcp_mux: true,

@@ -1,6 +1,7 @@
 //! `loadtest calls`: many callers in conversation at once, and what they would have noticed.
 //! Running them is `fleet`, the numbers are `report`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,10 +21,10 @@ use crate::script::{self, Script};
 #[derive(Debug, Args)]
 pub struct Calls {
     #[command(flatten)]
-    dialling: Dialling,
+    pub(super) dialling: Dialling,
     /// Calls in all
     #[arg(long, default_value_t = 200)]
-    calls: usize,
+    pub(super) calls: usize,
     /// New calls a second
     #[arg(long, default_value_t = 20.0)]
     rate: f64,
@@ -38,38 +39,19 @@ pub struct Calls {
     answer_within: Duration,
     /// Media threads; one serves about a thousand calls
     #[arg(long, default_value_t = 1)]
-    threads: usize,
+    pub(super) threads: usize,
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
 }
 
 // === impl Calls ===
 
 impl Calls {
     pub async fn run(self) -> anyhow::Result<Outcome> {
-        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate {} is no number of calls a second", self.rate);
-        let (script, name) = match &self.script {
-            Some(path) => (Script::read(path)?, path.display().to_string()),
-            None => (Script::parse(script::LOAD, "load.toml")?, "load.toml".to_owned()),
-        };
-        let lines = script.prepare(&name, None).await?;
+        let fleet = self.fleet().await?;
         let phone = Arc::new(self.dialling.phone(self.threads).await?);
-        let fleet = Fleet {
-            calls: self.calls,
-            rate: self.rate,
-            hold: self.hold,
-            lines,
-            target: self.dialling.target(false),
-            manners: Manners { answer_within: self.answer_within, ..Manners::default() },
-        };
-        println!(
-            "{} calls to {} at {} a second, each {} s long",
-            self.calls,
-            self.dialling.target,
-            self.rate,
-            self.hold.as_secs_f64()
-        );
+        println!("{self}");
         let progress = Arc::new(Progress::default());
         let shown = tokio::spawn(show(progress.clone(), self.calls));
         let report = fleet::run(phone.clone(), fleet, progress, stop_on_signal()).await;
@@ -82,9 +64,33 @@ impl Calls {
         }
         Ok(judge(&report))
     }
+
+    /// The calls, with their voices made.
+    pub(super) async fn fleet(&self) -> anyhow::Result<Fleet> {
+        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate {} is no number of calls a second", self.rate);
+        let (script, name) = match &self.script {
+            Some(path) => (Script::read(path)?, path.display().to_string()),
+            None => (Script::parse(script::LOAD, "load.toml")?, "load.toml".to_owned()),
+        };
+        Ok(Fleet {
+            calls: self.calls,
+            rate: self.rate,
+            hold: self.hold,
+            lines: script.prepare(&name, None).await?,
+            target: self.dialling.target(false),
+            manners: Manners { answer_within: self.answer_within, ..Manners::default() },
+        })
+    }
 }
 
-fn judge(report: &FleetReport) -> Outcome {
+impl fmt::Display for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (calls, target, hold) = (self.calls, &self.dialling.target, self.hold.as_secs_f64());
+        write!(f, "{calls} calls to {target} at {} a second, each {hold} s long", self.rate)
+    }
+}
+
+pub(super) fn judge(report: &FleetReport) -> Outcome {
     println!("\n{report}");
     for problem in &report.problems() {
         println!("not as expected: {problem}");

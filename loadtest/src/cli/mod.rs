@@ -4,9 +4,13 @@
 mod ai_stub;
 mod ask;
 mod calls;
+mod capacity;
 mod compare;
+mod coordinate;
 mod demo;
+mod sim;
 mod talk;
+mod worker;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,9 +36,13 @@ pub struct Cli {
 enum Command {
     Demo(demo::Demo),
     Calls(calls::Calls),
+    Coordinate(Box<coordinate::Coordinate>),
+    Worker(worker::Worker),
     Ask(ask::Ask),
     Compare(compare::Compare),
     Talk(talk::Talk),
+    Sim(Box<sim::Sim>),
+    Capacity(Box<capacity::Capacity>),
     AiStub(ai_stub::AiStub),
 }
 
@@ -88,9 +96,13 @@ impl Cli {
         match self.command {
             Command::Demo(demo) => demo.run().await,
             Command::Calls(calls) => calls.run().await,
+            Command::Coordinate(coordinate) => coordinate.run().await,
+            Command::Worker(worker) => worker.run().await,
             Command::Ask(ask) => ask.run().await,
             Command::Compare(compare) => compare.run(),
             Command::Talk(talk) => talk.run().await,
+            Command::Sim(sim) => sim.run().await,
+            Command::Capacity(capacity) => capacity.run(),
             Command::AiStub(stub) => stub.run().await,
         }
     }

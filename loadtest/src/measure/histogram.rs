@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{Deserializer as V2Reader, Serializer as V2Writer, V2Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 const LONGEST_US: u64 = 60_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Counts durations; recording allocates nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Durations(Histogram<u32>);
 
 /// What a report shows of [`Durations`], milliseconds. All zero when nothing was counted.
@@ -61,7 +64,30 @@ impl Durations {
     }
 }
 
+/// As HdrHistogram's V2 encoding in base64: nothing is lost on the way.
+impl Serialize for Durations {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::new();
+        V2Serializer::new().serialize(&self.0, &mut bytes).map_err(ser::Error::custom)?;
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for Durations {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let bytes = STANDARD.decode(String::deserialize(from)?).map_err(de::Error::custom)?;
+        let read: Histogram<u32> = V2Reader::new().deserialize(&mut bytes.as_slice()).map_err(de::Error::custom)?;
+        // Whatever bounds it came with, ours are the ones that are added.
+        let mut own = Self::default();
+        own.0.add(&read).map_err(de::Error::custom)?;
+        Ok(own)
+    }
+}
+
 /// Whole microseconds as milliseconds; reports need no more than the three digits counted.
 fn ms(us: u64) -> f64 {
     us as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests;

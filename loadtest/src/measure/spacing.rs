@@ -7,6 +7,7 @@ mod tests;
 use std::time::Duration;
 
 use engine::clock::Moment;
+use serde::{Deserialize, Serialize};
 
 use super::histogram::Durations;
 
@@ -43,7 +44,7 @@ pub struct SpacingMeter {
 }
 
 /// What was counted; of several calls merged, the sums.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpacingCounts {
     pub packets: u64,
     /// Time between packets that followed each other.

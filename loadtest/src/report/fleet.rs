@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::media::MediaReport;
 use super::table::Table;
@@ -22,6 +22,26 @@ pub struct CallResult {
     /// Why it was not set up, or was over before we hung up.
     pub lost: Option<String>,
     pub media: Option<LegReport>,
+}
+
+/// Sums over many calls, which may be added to those of other machines.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FleetCounts {
+    pub calls: usize,
+    /// Most calls that were up at the same time; of several machines the sum, which is the most it can have been.
+    pub concurrent: usize,
+    pub lost: usize,
+    pub lost_why: BTreeMap<String, usize>,
+    pub one_way: usize,
+    pub disturbed: usize,
+    pub questions: u64,
+    pub unanswered: u64,
+    pub setup: Durations,
+    pub caller_heard: Durations,
+    pub barge_in_stop: Durations,
+    pub received: SpacingCounts,
+    pub sending: SendCounts,
+    pub interrupted: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -49,49 +69,81 @@ pub struct FleetReport {
     pub interrupted: bool,
 }
 
+// === impl FleetCounts ===
+
+impl FleetCounts {
+    pub fn new(results: &[CallResult], concurrent: usize, interrupted: bool) -> Self {
+        let mut counts = Self { calls: results.len(), concurrent, interrupted, ..Self::default() };
+        results.iter().for_each(|call| counts.count(call));
+        counts
+    }
+
+    fn count(&mut self, call: &CallResult) {
+        if let Some(why) = &call.lost {
+            self.lost += 1;
+            *self.lost_why.entry(why.clone()).or_default() += 1;
+        }
+        call.setup.iter().for_each(|time| self.setup.record(*time));
+        for line in &call.lines {
+            self.questions += 1;
+            self.unanswered += u64::from(!line.answered);
+            line.latency_ms.iter().for_each(|ms| self.caller_heard.record(duration(*ms)));
+            line.stopped_after_ms.iter().for_each(|ms| self.barge_in_stop.record(duration(*ms)));
+        }
+        if let Some(media) = &call.media {
+            self.received.merge(&media.received);
+            self.sending.merge(&media.sending);
+            self.one_way += usize::from(media.voiced_frames == 0 && !call.lines.is_empty());
+            let counts = &media.received;
+            self.disturbed += usize::from(counts.gaps + counts.lost + counts.timestamp_jumps > 0);
+        }
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.concurrent += other.concurrent;
+        self.lost += other.lost;
+        for (why, count) in &other.lost_why {
+            *self.lost_why.entry(why.clone()).or_default() += count;
+        }
+        self.one_way += other.one_way;
+        self.disturbed += other.disturbed;
+        self.questions += other.questions;
+        self.unanswered += other.unanswered;
+        self.setup.merge(&other.setup);
+        self.caller_heard.merge(&other.caller_heard);
+        self.barge_in_stop.merge(&other.barge_in_stop);
+        self.received.merge(&other.received);
+        self.sending.merge(&other.sending);
+        self.interrupted |= other.interrupted;
+    }
+}
+
 // === impl FleetReport ===
+
+impl From<&FleetCounts> for FleetReport {
+    fn from(counts: &FleetCounts) -> Self {
+        Self {
+            calls: counts.calls,
+            concurrent: counts.concurrent,
+            lost: counts.lost,
+            lost_why: counts.lost_why.clone(),
+            one_way: counts.one_way,
+            disturbed: counts.disturbed,
+            questions: counts.questions,
+            unanswered: counts.unanswered,
+            setup: counts.setup.percentiles(),
+            caller_heard: counts.caller_heard.percentiles(),
+            barge_in_stop: counts.barge_in_stop.percentiles(),
+            media: MediaReport::new(&counts.received, &counts.sending),
+            interrupted: counts.interrupted,
+        }
+    }
+}
 
 impl FleetReport {
     pub fn new(results: &[CallResult], concurrent: usize, interrupted: bool) -> Self {
-        let (mut setup, mut caller_heard, mut stops) =
-            (Durations::default(), Durations::default(), Durations::default());
-        let (mut received, mut sending) = (SpacingCounts::default(), SendCounts::default());
-        let mut lost_why = BTreeMap::new();
-        let (mut one_way, mut disturbed, mut questions, mut unanswered) = (0, 0, 0, 0);
-        for call in results {
-            if let Some(why) = &call.lost {
-                *lost_why.entry(why.clone()).or_default() += 1;
-            }
-            call.setup.iter().for_each(|time| setup.record(*time));
-            for line in &call.lines {
-                questions += 1;
-                unanswered += u64::from(!line.answered);
-                line.latency_ms.iter().for_each(|ms| caller_heard.record(duration(*ms)));
-                line.stopped_after_ms.iter().for_each(|ms| stops.record(duration(*ms)));
-            }
-            if let Some(media) = &call.media {
-                received.merge(&media.received);
-                sending.merge(&media.sending);
-                one_way += usize::from(media.voiced_frames == 0 && !call.lines.is_empty());
-                let counts = &media.received;
-                disturbed += usize::from(counts.gaps + counts.lost + counts.timestamp_jumps > 0);
-            }
-        }
-        Self {
-            calls: results.len(),
-            concurrent,
-            lost: results.iter().filter(|call| call.lost.is_some()).count(),
-            lost_why,
-            one_way,
-            disturbed,
-            questions,
-            unanswered,
-            setup: setup.percentiles(),
-            caller_heard: caller_heard.percentiles(),
-            barge_in_stop: stops.percentiles(),
-            media: MediaReport::new(&received, &sending),
-            interrupted,
-        }
+        Self::from(&FleetCounts::new(results, concurrent, interrupted))
     }
 
     /// What a caller would have noticed, as plain sentences.

@@ -5,13 +5,16 @@ mod feel;
 mod fleet;
 mod live;
 mod media;
+mod plot;
+mod sim;
 mod table;
 mod talk;
 
 pub use feel::{FeelReport, page};
-pub use fleet::{CallResult, FleetReport};
+pub use fleet::{CallResult, FleetCounts, FleetReport};
 pub use live::Live;
 pub use media::MediaReport;
+pub use sim::{SimReport, page as sim_page};
 pub use table::Table;
 pub use talk::TalkReport;
 

@@ -7,6 +7,7 @@ use engine::call::SrtpKeys;
 use engine::clock::Moment;
 use engine::rtp::is_rtcp;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, ReceiveContext, SendContext};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::ear::Ear;
@@ -41,7 +42,7 @@ struct Srtp {
 }
 
 /// How well we kept our own time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SendCounts {
     /// Packets that should have been sent.
     pub nominal: u64,

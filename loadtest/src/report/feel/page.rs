@@ -1,28 +1,15 @@
-//! The report as one HTML file that needs nothing else: the table, and plots as SVG.
-//! The numbers are the report's.
+//! The report as a page: the table, and plots of it.
+//! The numbers are the report's; how a page and an SVG are written is `report::plot`.
 
 use std::fmt::Write;
 
 use super::{FeelReport, Times};
-
-/// Of a plot's area, pixels.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 240.0;
-const MARGIN: f64 = 44.0;
-
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#223}\
-    pre{font:13px/1.5 ui-monospace,monospace;background:#f4f5f7;padding:1rem;overflow-x:auto}\
-    svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#556}\
-    .axis{stroke:#aab;stroke-width:1}.line{fill:none;stroke:#2563a8;stroke-width:2}.bar{fill:#2563a8}";
+use crate::report::plot::{HEIGHT, MARGIN, WIDTH, axis, opened, page_begins, text};
 
 /// The page of a report.
 pub fn page(report: &FeelReport) -> String {
-    let mut html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>loadtest talk</title><style>{STYLE}</style>\
-         <h1>Talking to {}</h1><pre>{}</pre>",
-        escaped(&report.target),
-        escaped(&report.to_string())
-    );
+    let heading = format!("Talking to {}", report.target);
+    let mut html = page_begins("loadtest talk", &heading, &report.to_string());
     for (title, times) in [
         ("Caller-heard latency: last frame of speech to first sound of the answer", &report.caller_heard),
         ("The same after a pause in the sentence", &report.caller_heard_after_pause),
@@ -86,20 +73,4 @@ fn percentages(bars: &[(String, f64)]) -> String {
         text(&mut svg, (NAMES + width + 8.0, top + 14.0), &format!("{percent:.1} %"));
     }
     svg + "</svg>"
-}
-
-fn opened(height: f64) -> String {
-    format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">")
-}
-
-fn axis(svg: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-    let _ = write!(svg, "<line class=\"axis\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
-}
-
-fn text(svg: &mut String, (x, y): (f64, f64), said: &str) {
-    let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(said));
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
