@@ -16,6 +16,7 @@ pub mod node_events;
 pub mod recordings;
 pub mod report;
 pub mod script;
+pub mod sessions;
 pub mod sim;
 /// Sounds beside it.
 #[path = "../../engine/tests/talk/sounds.rs"]

@@ -8,6 +8,7 @@ mod capacity;
 mod compare;
 mod coordinate;
 mod demo;
+mod edge;
 mod sim;
 mod talk;
 mod worker;
@@ -44,6 +45,8 @@ enum Command {
     Sim(Box<sim::Sim>),
     Capacity(Box<capacity::Capacity>),
     AiStub(ai_stub::AiStub),
+    Edge(edge::Edge),
+    EchoNode(edge::Echo),
 }
 
 /// How a command ended; other errors exit with 2.
@@ -104,6 +107,8 @@ impl Cli {
             Command::Sim(sim) => sim.run().await,
             Command::Capacity(capacity) => capacity.run(),
             Command::AiStub(stub) => stub.run().await,
+            Command::Edge(edge) => edge.run().await,
+            Command::EchoNode(node) => node.run().await,
         }
     }
 }

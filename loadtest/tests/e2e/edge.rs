@@ -15,7 +15,7 @@ use crate::ports::free_port;
 use crate::process::{POLL, Process};
 
 /// Secrets of the development environment (`edge/dev/options.mjs`).
-const ENGINE_SECRET: &str = "dev-engine-secret";
+pub const ENGINE_SECRET: &str = "dev-engine-secret";
 const ADMIN_SECRET: &str = "dev-admin-secret";
 
 /// workerd starts, opens its databases and applies migrations.

@@ -9,6 +9,7 @@ mod edge_asked;
 mod edge_calls;
 mod edge_deaths;
 mod edge_session;
+mod edge_sessions;
 mod encrypted;
 mod faults;
 mod flood;
