@@ -1,8 +1,7 @@
 //! One load run by many machines: a coordinator gives each worker its share, starts all at once, and adds up what they
 //! counted. What a share of calls does is `fleet`; what the sums mean is `report`.
 //!
-//! Coordinator and worker speak JSON over a WebSocket that the coordinator opens, one message a line of [`message`]. The
-//! connection is the run: when it is gone, a worker ends its calls, and the coordinator calls the worker dead.
+//! Coordinator and worker speak JSON (`message`) over a WebSocket that the coordinator opens. The connection is the run: when it is gone, a worker ends its calls, and the coordinator calls the worker dead.
 //! Histograms travel in HdrHistogram's V2 encoding, so that merged percentiles are exact.
 
 mod job;

@@ -50,10 +50,14 @@ pub fn over_time(lines: &[&[(f64, f64)]], unit: &str) -> String {
     svg + "</svg>"
 }
 
-/// The next of 1, 2, 4, 5 and 8 times a power of ten.
+/// The next number of few digits, so that quarters of it read well.
 fn round_up(value: f64) -> f64 {
     let power = 10.0_f64.powf(value.max(1.0).log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 8.0, 10.0].map(|step| step * power).into_iter().find(|round| *round >= value).unwrap_or(value)
+    [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0]
+        .map(|step| step * power)
+        .into_iter()
+        .find(|round| *round >= value)
+        .unwrap_or(value)
 }
 
 pub fn opened(height: f64) -> String {

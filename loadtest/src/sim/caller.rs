@@ -2,17 +2,15 @@
 //! It sends and reads real RTP packets; whether a packet gets through is the call's business.
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use engine::audio::FRAME_SAMPLES;
-use engine::audio::g711::Law;
 use engine::clock::Moment;
 use engine::rtp::{HEADER_BYTES, RtpPacket, write_header};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use crate::measure::level;
+use super::voices::{QUESTION, SILENCE, is_voiced};
 
 pub const PACKET_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
 pub const PAYLOAD_TYPE: u8 = 0;
@@ -23,16 +21,6 @@ const QUIET: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Thought before the next question at most, ms.
 const MOST_THOUGHT_MS: u64 = 2000;
-
-/// What callers say, encoded once: a synthetic voice without the silence around it.
-static QUESTION: LazyLock<Vec<[u8; FRAME_SAMPLES]>> = LazyLock::new(|| {
-    let frames = include_bytes!("../../../engine/tests/fixtures/speech_rms.ul").as_chunks::<FRAME_SAMPLES>().0;
-    let first = frames.iter().position(is_voiced).unwrap_or(0);
-    let last = frames.iter().rposition(is_voiced).unwrap_or(0);
-    frames.get(first..=last).unwrap_or_default().to_vec()
-});
-
-const SILENCE: [u8; FRAME_SAMPLES] = [Law::Mu.silence(); FRAME_SAMPLES];
 
 /// What happened to a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,9 +145,4 @@ impl Caller {
 
 fn thought(rng: &mut SmallRng) -> Duration {
     Duration::from_millis(rng.random_range(0..=MOST_THOUGHT_MS))
-}
-
-fn is_voiced(frame: &[u8; FRAME_SAMPLES]) -> bool {
-    // Most frames are the agent's silence, and told by a look.
-    *frame != SILENCE && level::is_voiced(&frame.map(|byte| Law::Mu.decode(byte)))
 }

@@ -103,7 +103,7 @@ pub fn run(plan: &Plan, progress: &Progress, stop: &CancellationToken) -> Result
     plan.check()?;
     let agent = call::agent(plan);
     let mut fleet = Fleet::new(plan);
-    let mut rolling = plan.roll_out.map(|roll_out| RollingOut::new(roll_out, plan.nodes));
+    let mut rolling = plan.roll_out.map(|roll_out| RollingOut::new(roll_out, plan.nodes, plan.ping_every));
     let mut now = Moment::default();
     let end = now + plan.length;
     while now < end && !stop.is_cancelled() {

@@ -13,7 +13,8 @@
 //!   end. The others stay up with their media idle: they are there, they are lost, drained and ended, but they do not tick.
 //!   With `media_one_in` 1 every call ticks. The report says how many ticks there were.
 //! - **Nodes.** A node is its calls, a limit of them, and a state: up, draining, down. It has no CPU that runs out: what a
-//!   call costs is measured by `make bench`, and how many a node holds is the plan's to say.
+//!   call costs is measured by `make bench`, and how many a node holds is the plan's to say. Hence what callers hear is later
+//!   by what the providers take, never by load.
 //! - **The dispatcher** does what `deploy/kamailio/kamailio.cfg` does: nodes in turn (or the one with the fewest calls),
 //!   OPTIONS every two seconds, a node that is silent for `fr_timer` is passed over and marked down, and 500 or 503 sends
 //!   the call on to the next at once. All nodes weigh the same.
@@ -36,6 +37,7 @@ mod plan;
 mod provider;
 mod roll_out;
 mod series;
+mod voices;
 
 use std::time::Duration;
 

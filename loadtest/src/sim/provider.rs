@@ -3,17 +3,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use engine::call::{SpeechCommand, SpeechEvent};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+use super::voices::ANSWER as VOICE;
+
 /// What every transcript says: a finished sentence.
 const TRANSCRIPT: &str = "What are your opening hours?";
 const ANSWER: &str = "We are open from nine to five.";
-
-/// What the agent says: a synthetic voice, µ-law.
-const VOICE: &[u8] = include_bytes!("../../../engine/tests/fixtures/speech_kal16.ul");
 
 /// How long each stage takes half of the time, and how much that varies.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +52,7 @@ pub fn answer(
 
 fn spoken(utterance: u32, text: &str, after: Duration, mut comes: impl FnMut(Duration, SpeechEvent)) {
     comes(after, SpeechEvent::Sentence { utterance, text: text.to_owned() });
-    comes(after, SpeechEvent::Voice { utterance, audio: Bytes::from_static(VOICE) });
+    comes(after, SpeechEvent::Voice { utterance, audio: VOICE.clone() });
     comes(after, SpeechEvent::Said { utterance });
 }
 

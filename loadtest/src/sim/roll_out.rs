@@ -1,6 +1,8 @@
 //! A roll-out: nodes are drained in groups, stopped when empty or after their limit, and started again.
 //! What a draining node answers is the node's business.
 
+use std::time::Duration;
+
 use engine::clock::Moment;
 
 use super::node::{Health, Node};
@@ -21,6 +23,8 @@ pub struct Rolled {
 #[derive(Debug)]
 pub struct RollingOut {
     plan: RollOut,
+    /// Until the dispatcher knows that a node is back; the next group waits for it, or for a moment both are missed.
+    known_after: Duration,
     /// Groups that are still to come, the next one last.
     groups: Vec<Vec<usize>>,
     /// The group at hand.
@@ -38,17 +42,19 @@ struct Turn {
 enum Step {
     Draining { until: Moment },
     Restarting { until: Moment },
+    Returning { until: Moment },
 }
 
 // === impl RollingOut ===
 
 impl RollingOut {
-    pub fn new(plan: RollOut, nodes: usize) -> Self {
+    /// `known_after`: the dispatcher asks so often whether nodes are up.
+    pub fn new(plan: RollOut, nodes: usize, known_after: Duration) -> Self {
         // Every n-th node, so that a group is spread over the fleet.
         let groups = nodes.div_ceil(plan.at_once);
         let mut groups: Vec<Vec<usize>> = (0..groups).map(|first| (first..nodes).step_by(groups).collect()).collect();
         groups.reverse();
-        Self { plan, groups, group: Vec::new(), rolled: Rolled::default() }
+        Self { plan, known_after, groups, group: Vec::new(), rolled: Rolled::default() }
     }
 
     pub fn go_on(&mut self, now: Moment, nodes: &mut [Node]) {
@@ -56,7 +62,7 @@ impl RollingOut {
             return;
         }
         self.rolled.began.get_or_insert(now);
-        let (plan, rolled) = (self.plan, &mut self.rolled);
+        let (plan, known_after, rolled) = (self.plan, self.known_after, &mut self.rolled);
         self.group.retain_mut(|turn| {
             let Some(node) = nodes.get_mut(turn.node) else { return false };
             match turn.step {
@@ -69,8 +75,10 @@ impl RollingOut {
                 Step::Restarting { until } if now >= until => {
                     node.health = Health::Up;
                     rolled.nodes += 1;
-                    false
+                    turn.step = Step::Returning { until: now + known_after };
+                    true
                 }
+                Step::Returning { until } => now < until,
                 _ => true,
             }
         });
