@@ -220,47 +220,6 @@ fn a_goodbye_of_the_model_is_heard_to_the_end_before_the_call_ends() {
 }
 
 #[test]
-fn a_failed_provider_is_answered_with_a_fallback_and_three_failures_with_a_goodbye() {
-    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Respond { utterance, .. } => vec![(
-            50,
-            SpeechEvent::Failed {
-                hearing: None,
-                utterance: Some(*utterance),
-                stage: SpeechStage::Chat,
-                error: "500".to_owned(),
-            },
-        )],
-        other => obedient("hello", "")(other),
-    });
-    for n in 1..=3 {
-        call.caller_says(SPEECH);
-        call.run_until("failure", |c| {
-            c.events.iter().filter(|e| matches!(e.kind, EventKind::SpeechFailed { .. })).count() == n
-        });
-        call.run_for(1500);
-        let fallback = AgentSettings::default().fallback;
-        let said = call.has(|k| matches!(k, EventKind::PromptStarted { text } if *text == fallback));
-        assert!(said, "no fallback after failure {n}");
-    }
-    call.run_until("hang-up", |c| c.hang_up.is_some());
-    assert_eq!(call.hang_up, Some(EndCause::SpeechFailed));
-}
-
-#[test]
-fn a_provider_that_never_reports_does_not_leave_the_caller_in_silence() {
-    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Transcribe { .. } => Vec::new(),
-        other => obedient("", "")(other),
-    });
-    call.caller_says(SPEECH);
-    call.run_until("failure", |c| {
-        c.has(|k| matches!(k, EventKind::SpeechFailed { stage: SpeechStage::Transcription, .. }))
-    });
-    call.run_until("fallback", |c| c.has(|k| matches!(k, EventKind::PromptStarted { .. })));
-}
-
-#[test]
 fn speech_without_words_is_asked_again() {
     let mut call = VirtualCall::new(agent(), obedient("", "Could you say that again?"));
     ask(&mut call);

@@ -47,7 +47,7 @@ pub use key_sender::{EVENT_MS as KEY_MS, KeysError};
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
 pub use media::{KeysBy, MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
-pub use settings::{AgentSettings, Interruptible};
+pub use settings::{AgentSettings, Interruptible, SpeechLimits};
 pub use setup::{CallFacts, CallSetup, Tenant};
 pub use speaker::BYTES_PER_LETTER;
 pub use speculation::SpeculationSettings;
@@ -124,7 +124,7 @@ impl Call {
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
             ears: Ears::new(),
-            conversation: Conversation::new(setup.agent.clone(), toolbox, law, now),
+            conversation: Conversation::new(setup.agent.clone(), setup.limits, toolbox, law, now),
             company: if outbound { Company::Nobody } else { Company::Agent },
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
             agent: setup.agent,

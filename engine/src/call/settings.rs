@@ -19,6 +19,16 @@ pub enum Interruptible {
     Never,
 }
 
+/// How long a call bears with speech that is slow or fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpeechLimits {
+    /// From the caller's last word to the first sound of an answer, whichever stages it waits for. Then an apology is
+    /// heard in its place.
+    pub answer_within: Duration,
+    /// After so long with nothing but failures the agent says goodbye.
+    pub give_up_after: Duration,
+}
+
 /// The agent as a call needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
@@ -61,6 +71,14 @@ pub struct AgentSettings {
     pub transfer_to: Vec<TransferTarget>,
     /// The call ends when, on hold, neither RTP nor RTCP came for so long.
     pub hold_timeout: Duration,
+}
+
+// === impl SpeechLimits ===
+
+impl Default for SpeechLimits {
+    fn default() -> Self {
+        Self { answer_within: Duration::from_millis(2600), give_up_after: Duration::from_secs(120) }
+    }
 }
 
 // === impl AgentSettings ===

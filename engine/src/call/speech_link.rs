@@ -34,8 +34,11 @@ pub enum SpeechCommand {
         messages: Vec<ChatMessage>,
         tools: Arc<[ToolDefinition]>,
     },
-    /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
-    Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
+    /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`. `urgent`: if it cannot be had at once, something else
+    /// is said in its place.
+    Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String, urgent: bool },
+    /// Have a fixed text ready: it is to be said when there may be nobody to speak it. Not answered.
+    Prepare { law: Law, voice: Option<Arc<str>>, text: String },
     /// How much was heard of an utterance that is over, and the words of it. Only told to a model that speaks for
     /// itself; not answered.
     Heard { utterance: UtteranceId, ms: u64, text: String },

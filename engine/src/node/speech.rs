@@ -13,8 +13,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::offline_child::{OfflineChild, OfflineChildError, READY};
-use crate::call::Pipeline;
-use crate::config::{Config, OFFLINE, ProviderConfig, ProviderKind, SpeechConfig};
+use crate::call::{Pipeline, SpeechLimits};
+use crate::config::{Config, OFFLINE, OrderConfig, ProviderConfig, ProviderKind, SpeechConfig};
 use crate::control::AgentProfile;
 use crate::speech::anthropic::{AnthropicClient, AnthropicConfig};
 use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, ScriptedAgent};
@@ -41,6 +41,9 @@ const OFFLINE_TIMEOUTS: Timeouts = Timeouts {
     first_audio: Duration::from_secs(5),
     audio_gap: Duration::from_secs(3),
 };
+
+/// Longest wait for an answer of the offline server: about what its stages may take together.
+const OFFLINE_ANSWER_WITHIN: Duration = Duration::from_secs(16);
 
 /// Why a node has no speech.
 #[derive(Debug, Error)]
@@ -171,6 +174,18 @@ fn tariff(settings: &SpeechConfig) -> Tariff {
         Some((name.to_owned(), prices))
     });
     Tariff::new(priced)
+}
+
+/// How long calls bear with the providers.
+pub fn limits(settings: &SpeechConfig) -> SpeechLimits {
+    let OrderConfig { transcription, chat, synthesis } = &settings.order;
+    let mut first = [transcription, chat, synthesis].into_iter().filter_map(|stage| stage.first());
+    let answer_within = if first.any(|name| settings.provider(name).is_none()) {
+        OFFLINE_ANSWER_WITHIN
+    } else {
+        Duration::from_millis(settings.timeouts.answer_ms.into())
+    };
+    SpeechLimits { answer_within, give_up_after: Duration::from_secs(settings.give_up_after_s.into()) }
 }
 
 fn timeouts(settings: &SpeechConfig) -> Timeouts {

@@ -114,7 +114,9 @@ impl Desk {
     /// Gives the command to the call's session, if it has one and is to have it; what comes back is the three stages'.
     fn pass_on(&self, sessions: &mut Sessions, key: CallKey, command: SpeechCommand) -> Option<SpeechCommand> {
         match command {
-            SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => Some(command),
+            SpeechCommand::Prepare { .. } | SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => {
+                Some(command)
+            }
             SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech } => {
                 if let Some((realtime, job)) = self.providers.realtime.clone().zip(self.job(key)) {
                     sessions.open(key, realtime, job);
@@ -132,6 +134,11 @@ impl Desk {
             SpeechCommand::Cancel => drop(jobs.abort(&key)),
             SpeechCommand::WarmUp { .. } => drop(tokio::spawn(self.providers.clone().warm_up())),
             SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
+            SpeechCommand::Prepare { law, voice, text } => {
+                if let Some(job) = self.job(key) {
+                    tokio::spawn(job.prepare(Prompt { voice, text, law }));
+                }
+            }
             // What a tool does is done, whatever becomes of the turn.
             SpeechCommand::RunTool { run, call_id, tool, arguments } => {
                 let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { return };
@@ -182,8 +189,8 @@ impl Job {
                 let answer = self.answer(messages, tools);
                 (None, Some(utterance), self.respond(utterance, law, voice, answer).await)
             }
-            SpeechCommand::Say { utterance, law, voice, text } => {
-                self.say(utterance, law, voice, text).await;
+            SpeechCommand::Say { utterance, law, voice, text, urgent } => {
+                self.say(utterance, Prompt { voice, text, law }, urgent).await;
                 return;
             }
             _ => return,
@@ -346,16 +353,26 @@ impl Job {
     }
 
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
-    async fn say(&self, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String) {
-        let prompt = Prompt { voice, text, law };
-        let Said { text, audio, by } = self.providers.prompts.audio(&prompt, &self.providers.synthesizer).await;
+    async fn say(&self, utterance: UtteranceId, prompt: Prompt, urgent: bool) {
+        let Providers { prompts, synthesizer, .. } = &self.providers;
+        let Said { text, audio, by } = prompts.audio(&prompt, urgent, synthesizer).await;
+        self.charge_prompt(by, &text).await;
+        self.tell(SpeechEvent::Sentence { utterance, text }).await;
+        self.voice(utterance, audio).await;
+        self.tell(SpeechEvent::Said { utterance }).await;
+    }
+
+    async fn prepare(self, prompt: Prompt) {
+        let by = self.providers.prompts.prepare(&prompt, &self.providers.synthesizer).await;
+        self.charge_prompt(by, &prompt.text).await;
+    }
+
+    /// A fixed text is charged to who had it synthesised.
+    async fn charge_prompt(&self, by: Option<usize>, text: &str) {
         if let Some(by) = by {
             let (provider, characters) = (self.providers.synthesizer.name(by), text.chars().count() as u64);
             self.tell(SpeechEvent::Used(self.providers.tariff.synthesis(provider, characters))).await;
         }
-        self.tell(SpeechEvent::Sentence { utterance, text }).await;
-        self.voice(utterance, audio).await;
-        self.tell(SpeechEvent::Said { utterance }).await;
     }
 
     async fn voice(&self, utterance: UtteranceId, audio: Bytes) {

@@ -26,8 +26,8 @@ const MOST_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 /// Longest a caller waits for a fixed text that is not kept yet; then the apology is played.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The same, when synthesis has just failed: the caller has waited for that already.
-const PATIENCE_WITH_THE_ILL: Duration = Duration::from_millis(300);
+/// The same, when synthesis has just failed, or the text is urgent: the caller has waited already.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Pause between attempts to synthesise the fixed texts ahead of the first call.
 const WARM_RETRY: Duration = Duration::from_secs(2);
@@ -67,9 +67,9 @@ impl Default for Prompts {
 
 impl Prompts {
     /// A fixed text's audio, and the text it is: the apology's if the provider fails or is slow.
-    pub async fn audio(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Said {
+    pub async fn audio(&self, prompt: &Prompt, urgent: bool, synthesizer: &Route<dyn Synthesizer>) -> Said {
         let text = prompt.text.as_str();
-        let patience = if synthesizer.is_well() { PATIENCE } else { PATIENCE_WITH_THE_ILL };
+        let patience = if synthesizer.is_well() && !urgent { PATIENCE } else { LITTLE_PATIENCE };
         match tokio::time::timeout(patience, self.get_or_synthesize(prompt, synthesizer)).await {
             Ok(Ok((audio, by))) => return Said { text: text.to_owned(), audio, by },
             Ok(Err(error)) => {
@@ -78,6 +78,18 @@ impl Prompts {
             Err(_) => tracing::warn!(text, "a fixed text takes too long; the recorded apology is played instead"),
         }
         Said { text: APOLOGY.to_owned(), audio: apology(prompt.law), by: None }
+    }
+
+    /// Has a text kept for when nobody can speak it. The place in the order of who has spoken it; `None`: it was kept
+    /// already, or nobody could.
+    pub async fn prepare(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Option<usize> {
+        match self.get_or_synthesize(prompt, synthesizer).await {
+            Ok((_, by)) => by,
+            Err(error) => {
+                tracing::warn!(%error, text = prompt.text, "cannot synthesise a fixed text ahead");
+                None
+            }
+        }
     }
 
     /// Synthesises `texts` in the node's voice ahead of the first call; goes on trying while the provider is away.

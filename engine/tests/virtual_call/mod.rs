@@ -13,7 +13,7 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
-    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, ToolCall, TransferWish, Wish,
+    SpeculationSettings, SpeechCommand, SpeechEvent, SpeechLimits, StreamSeed, ToolCall, TransferWish, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
@@ -170,6 +170,7 @@ impl VirtualCall {
             },
             media,
             agent: Arc::new(agent),
+            limits: SpeechLimits::default(),
         };
         let now = Moment::from_millis(1000);
         let mut call = Self {

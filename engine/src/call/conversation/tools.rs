@@ -188,7 +188,7 @@ impl Conversation {
     pub(super) fn handed_over(&mut self, now: Moment, utterance: UtteranceId, out: &mut Outbox) {
         let Some(turn) = self.turn_answered_by(utterance) else { return self.speaker.complete(utterance) };
         turn.errand.said = true;
-        self.failures = 0;
+        self.failing = None;
         self.speaker.sentences_are_whole(utterance);
         self.settle(now, utterance, out);
     }
@@ -237,7 +237,7 @@ impl Conversation {
         if self.speaker.first_sentence().is_none() {
             turn.errand.said = false;
             let voice = self.settings.voice.clone();
-            out.speech(SpeechCommand::Say { utterance, law: self.law, voice, text });
+            out.speech(SpeechCommand::Say { utterance, law: self.law, voice, text, urgent: false });
         }
     }
 

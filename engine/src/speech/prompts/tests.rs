@@ -42,7 +42,7 @@ async fn a_text_is_synthesised_once_for_each_voice() {
     let route = only(&fake);
     let wanted = [prompt(None, "Hello."), prompt(Some("rms"), "Hello."), prompt(Some("slt"), "Hello.")];
     for prompt in wanted.iter().chain(&wanted) {
-        assert_eq!(prompts.audio(prompt, &route).await.text, "Hello.");
+        assert_eq!(prompts.audio(prompt, false, &route).await.text, "Hello.");
     }
     let voices: Vec<_> = fake.asked.lock().unwrap().iter().map(|(voice, _)| voice.clone()).collect();
     assert_eq!(voices, [None, Some(Arc::from("rms")), Some(Arc::from("slt"))]);
@@ -52,14 +52,14 @@ async fn a_text_is_synthesised_once_for_each_voice() {
 async fn the_texts_used_last_are_kept_when_there_are_too_many() {
     let (prompts, fake) = (Prompts::default(), Arc::new(Fake::default()));
     let route = only(&fake);
-    prompts.audio(&prompt(None, "first"), &route).await;
+    prompts.audio(&prompt(None, "first"), false, &route).await;
     for n in 0..MOST_KEPT.get() {
-        prompts.audio(&prompt(None, "kept"), &route).await;
-        prompts.audio(&prompt(None, &n.to_string()), &route).await;
+        prompts.audio(&prompt(None, "kept"), false, &route).await;
+        prompts.audio(&prompt(None, &n.to_string()), false, &route).await;
     }
     let asked = fake.asked.lock().unwrap().len();
-    prompts.audio(&prompt(None, "kept"), &route).await;
+    prompts.audio(&prompt(None, "kept"), false, &route).await;
     assert_eq!(fake.asked.lock().unwrap().len(), asked);
-    prompts.audio(&prompt(None, "first"), &route).await;
+    prompts.audio(&prompt(None, "first"), false, &route).await;
     assert_eq!(fake.asked.lock().unwrap().len(), asked + 1);
 }
