@@ -8,7 +8,7 @@ mod virtual_call;
 use std::time::Duration;
 
 use edge_protocol::{EndCause, EventKind, SpeechStage};
-use engine::call::{AgentSettings, ChatMessage, Interruptible, Pipeline, SpeechCommand, SpeechEvent, UNCLEAR};
+use engine::call::{AgentSettings, ChatMessage, Interruptible, Pipeline, Reply, SpeechCommand, SpeechEvent, UNCLEAR};
 use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
 
 fn greeted() -> AgentSettings {
@@ -224,6 +224,18 @@ fn speech_without_words_is_asked_again() {
     let mut call = VirtualCall::new(agent(), obedient("", "Could you say that again?"));
     ask(&mut call);
     assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User(UNCLEAR.to_owned()));
+}
+
+#[test]
+fn a_foreseen_question_is_answered_without_a_model() {
+    let hours = Reply::new(&["* open".to_owned()], "From nine to five.".to_owned()).unwrap();
+    let settings = AgentSettings { replies: vec![hours], ..agent() };
+    let mut call = VirtualCall::new(settings, obedient("When are you open?", "I do not know."));
+    ask(&mut call);
+    let answered = |kind: &EventKind| matches!(kind, EventKind::TurnCompleted { heard_text, .. } if heard_text == "From nine to five.");
+    assert!(call.has(answered), "{:#?}", call.kinds());
+    assert!(!call.commands.iter().any(|command| matches!(command, SpeechCommand::Respond { .. })));
+    assert!(!call.has(|kind| matches!(kind, EventKind::PromptStarted { .. })), "it is an answer");
 }
 
 #[test]

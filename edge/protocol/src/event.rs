@@ -162,6 +162,9 @@ pub struct ProviderUsage {
     pub stage: SpeechStage,
     /// Requests that were served, or given up by the caller.
     pub requests: u32,
+    /// Times that no request was needed, because the node had kept what was wanted: not charged, not among `requests`.
+    #[serde(default)]
+    pub kept: u32,
     /// Transcription: milliseconds of the caller's speech.
     #[serde(default)]
     pub audio_ms: u64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpointing::Endpointing;
+use super::replies::Reply;
 use super::speculation::SpeculationSettings;
 use super::speech_link::Pipeline;
 use super::tools::{McpServer, Tool, TransferTarget};
@@ -63,6 +64,10 @@ pub struct AgentSettings {
     pub rtp_timeout: Duration,
     /// Noise is taken out of the caller's speech before it is listened to; what is recorded keeps it.
     pub noise_suppression: bool,
+    /// Answers that need no model, the first that fits.
+    pub replies: Vec<Reply>,
+    /// Sentences that are said often are synthesised once, for all calls.
+    pub keep_voice: bool,
     /// Tools of services outside, beside what every call can do.
     pub tools: Vec<Arc<Tool>>,
     /// Servers that have more of them.
@@ -110,6 +115,8 @@ impl Default for AgentSettings {
             paid_for: None,
             rtp_timeout: Duration::from_secs(15),
             noise_suppression: false,
+            replies: Vec::new(),
+            keep_voice: true,
             tools: Vec::new(),
             mcp: Arc::default(),
             transfer_to: Vec::new(),

@@ -26,11 +26,13 @@ pub enum SpeechCommand {
     /// `so_far`: for a model that hears for itself, which begins to answer before it is told to.
     Transcribe { hearing: HearingId, law: Law, audio: Bytes, so_far: Option<SoFar> },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `ToolsCalled`,
-    /// `Said`. The same utterance again goes on with it, after tools or a filler.
+    /// `Said`. The same utterance again goes on with it, after tools or a filler. `keep`: sentences that are said often are
+    /// synthesised once, for all calls.
     Respond {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
+        keep: bool,
         messages: Vec<ChatMessage>,
         tools: Arc<[ToolDefinition]>,
     },

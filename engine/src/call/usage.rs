@@ -15,6 +15,7 @@ impl Usage {
         match self.0.iter_mut().find(same) {
             Some(sum) => {
                 sum.requests += used.requests;
+                sum.kept += used.kept;
                 sum.audio_ms += used.audio_ms;
                 sum.input_tokens += used.input_tokens;
                 sum.cached_tokens += used.cached_tokens;

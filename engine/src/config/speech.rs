@@ -32,6 +32,8 @@ pub struct SpeechConfig {
     pub order: OrderConfig,
     /// Nothing of an answer for so long, ms: the next provider is asked too, and the first to deliver serves. 0: never.
     pub hedge_after_ms: u32,
+    /// Room for the audio of sentences that are said often, MiB.
+    pub kept_voice_mb: u16,
     /// With nothing but failures for so long, calls end.
     pub give_up_after_s: u32,
     pub timeouts: TimeoutsConfig,
@@ -162,6 +164,7 @@ impl Default for SpeechConfig {
             offline: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             order: OrderConfig::default(),
             hedge_after_ms: 0,
+            kept_voice_mb: 64,
             give_up_after_s: 120,
             timeouts: TimeoutsConfig::default(),
             breaker: BreakerConfig::default(),

@@ -94,6 +94,8 @@ impl TryFrom<Acceptance> for Admitted {
             goodbye: or(agent.goodbye, own.goodbye),
             fallback: or(agent.fallback, own.fallback),
             transfer_failed: own.transfer_failed,
+            replies: own.replies,
+            keep_voice: own.keep_voice,
             tools: of_profile(agent.tools, &profile_id),
             mcp: own.mcp,
             transfer_to: own.transfer_to,

@@ -21,8 +21,8 @@ use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, Script
 use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
 use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
 use crate::speech::{
-    BreakerSettings, Prices, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer, Tariff,
-    Transcriber,
+    BreakerSettings, KeptVoice, Prices, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer,
+    Tariff, Transcriber,
 };
 
 /// Where OpenAI itself is.
@@ -107,7 +107,8 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
     let transcriber = clients.route(SpeechStage::Transcription, &order.transcription, |client| &client.transcriber);
     let responder = clients.route(SpeechStage::Chat, &order.chat, |client| &client.responder);
     let synthesizer = clients.route(SpeechStage::Synthesis, &order.synthesis, |client| &client.synthesizer);
-    let prompts = Arc::new(Prompts::default());
+    let kept_voice = Arc::new(KeptVoice::new(usize::from(settings.kept_voice_mb) << 20));
+    let prompts = Arc::new(Prompts::new(Arc::clone(&kept_voice)));
     let texts = profile.fixed_texts();
     let (keeper, voices) = (Arc::clone(&prompts), Arc::clone(&synthesizer));
     tokio::spawn(async move { keeper.warm(&texts, &voices).await });
@@ -118,7 +119,7 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
             "the agent wants pipeline = \"realtime\", and there is neither speech.realtime.base_url nor a key"
         );
     }
-    Ok(Providers { transcriber, responder, synthesizer, prompts, tariff, realtime })
+    Ok(Providers { transcriber, responder, synthesizer, prompts, kept_voice, tariff, realtime })
 }
 
 /// Speech-to-speech: where it is configured, or else where the main provider is; `None` if there is neither.

@@ -52,6 +52,11 @@ impl Tariff {
         ProviderUsage { characters, ..one(provider, SpeechStage::Synthesis, cost) }
     }
 
+    /// What was wanted of synthesis was kept from before.
+    pub fn kept(provider: &str) -> ProviderUsage {
+        ProviderUsage { requests: 0, kept: 1, ..one(provider, SpeechStage::Synthesis, 0) }
+    }
+
     fn of(&self, provider: &str) -> Prices {
         self.0.get(provider).copied().unwrap_or_default()
     }
@@ -68,6 +73,7 @@ fn one(provider: &str, stage: SpeechStage, cost_microcredits: i64) -> ProviderUs
         provider: provider.to_owned(),
         stage,
         requests: 1,
+        kept: 0,
         audio_ms: 0,
         input_tokens: 0,
         cached_tokens: 0,

@@ -14,6 +14,7 @@ mod faults;
 mod flood;
 mod flows;
 mod heard;
+mod kept;
 mod keys;
 mod made_calls;
 mod malformed;

@@ -36,6 +36,8 @@ export const ProviderUsage = v.object({
   provider: v.string(),
   stage: v.picklist(["transcription", "chat", "synthesis"]),
   requests: whole,
+  /** Times that no request was needed, because the node had kept what was wanted. */
+  kept: v.optional(whole, 0),
   audio_ms: v.optional(whole, 0),
   input_tokens: v.optional(whole, 0),
   cached_tokens: v.optional(whole, 0),

@@ -305,12 +305,18 @@ impl Conversation {
         }
     }
 
-    /// Asks for the answer to the caller's line.
+    /// Asks for the answer to the caller's line: the model's, unless the agent has one for such a line.
     fn ask_for_answer(&mut self, line: &str, out: &mut Outbox) -> UtteranceId {
-        let messages = self.history.with_caller_line(line);
         let utterance = self.begin_utterance();
-        let (voice, tools) = (self.settings.voice.clone(), self.toolbox.definitions());
-        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages, tools });
+        let (law, voice) = (self.law, self.settings.voice.clone());
+        let fixed = self.settings.replies.iter().find(|reply| reply.answers(line));
+        out.speech(match fixed {
+            Some(reply) => SpeechCommand::Say { utterance, law, voice, text: reply.text.clone(), urgent: false },
+            None => {
+                let (messages, tools) = (self.history.with_caller_line(line), self.toolbox.definitions());
+                SpeechCommand::Respond { utterance, law, voice, keep: self.settings.keep_voice, messages, tools }
+            }
+        });
         utterance
     }
 

@@ -221,7 +221,8 @@ impl Conversation {
     fn ask_for_more(&mut self, utterance: UtteranceId, out: &mut Outbox) {
         let messages = self.history.with_results(&self.speaker.text());
         let (voice, tools) = (self.settings.voice.clone(), self.toolbox.definitions());
-        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages, tools });
+        let (law, keep) = (self.law, self.settings.keep_voice);
+        out.speech(SpeechCommand::Respond { utterance, law, voice, keep, messages, tools });
     }
 
     /// Says something to who waits in silence for results, and gives up tools of which nothing is heard.

@@ -10,6 +10,7 @@ fn used(provider: &str, stage: SpeechStage, characters: u64) -> ProviderUsage {
         provider: provider.to_owned(),
         stage,
         requests: 1,
+        kept: 1,
         audio_ms: 0,
         input_tokens: 0,
         cached_tokens: 0,
@@ -26,8 +27,7 @@ fn what_one_provider_did_at_one_stage_is_one_sum() {
     usage.add(used("other", SpeechStage::Synthesis, 5));
     usage.add(used("main", SpeechStage::Chat, 0));
     usage.add(used("main", SpeechStage::Synthesis, 20));
-    let sums: Vec<_> =
-        usage.take().into_iter().map(|sum| (sum.requests, sum.characters, sum.cost_microcredits)).collect();
-    assert_eq!(sums, [(2, 30, 450), (1, 5, 75), (1, 0, 0)]);
+    let sums: Vec<_> = usage.take().into_iter().map(|sum| (sum.requests, sum.kept, sum.cost_microcredits)).collect();
+    assert_eq!(sums, [(2, 2, 450), (1, 1, 75), (1, 1, 0)]);
     assert!(usage.take().is_empty());
 }

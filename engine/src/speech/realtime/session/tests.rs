@@ -49,7 +49,7 @@ impl Bench {
 
     fn wants(&mut self, utterance: u32, messages: Vec<ChatMessage>) {
         let tools = Arc::new([]);
-        self.command(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, messages, tools });
+        self.command(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, keep: true, messages, tools });
     }
 
     fn server(&mut self, event: Value) {
