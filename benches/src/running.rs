@@ -76,6 +76,7 @@ impl Running {
             media,
             agent: Arc::new(agent),
             limits: SpeechLimits::default(),
+            minute_microcredits: 0,
         };
         Self { call: Call::new(Moment::default(), setup), now: Moment::default(), n: 0 }
     }

@@ -7,9 +7,9 @@ mod virtual_call;
 
 use std::time::Duration;
 
-use edge_protocol::{EndCause, EventKind, SpeechStage};
+use edge_protocol::{EndCause, EventKind, SpeechStage, UsageStage};
 use engine::call::{AgentSettings, ChatMessage, Interruptible, Pipeline, Reply, SpeechCommand, SpeechEvent, UNCLEAR};
-use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
+use virtual_call::{MINUTE_MICROCREDITS, Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
 
 fn greeted() -> AgentSettings {
     AgentSettings { greeting: "Hello, how can I help?".to_owned(), ..agent() }
@@ -224,6 +224,19 @@ fn speech_without_words_is_asked_again() {
     let mut call = VirtualCall::new(agent(), obedient("", "Could you say that again?"));
     ask(&mut call);
     assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User(UNCLEAR.to_owned()));
+}
+
+#[test]
+fn the_end_of_a_call_tells_what_its_line_cost() {
+    let mut call = VirtualCall::new(greeted(), obedient("hello", "Hi."));
+    call.run_for(30_000);
+    call.end(EndCause::CallerHungUp);
+    let usage = call.events.iter().find_map(|event| match &event.kind {
+        EventKind::CallEnded { usage, .. } => usage.iter().find(|used| used.stage == UsageStage::Telephony),
+        _ => None,
+    });
+    let used = usage.unwrap();
+    assert_eq!((used.audio_ms, used.cost_microcredits), (30_000, MINUTE_MICROCREDITS as i64 / 2));
 }
 
 #[test]

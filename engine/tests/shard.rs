@@ -75,6 +75,7 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
         },
         agent: Arc::new(AgentSettings::default()),
         limits: SpeechLimits::default(),
+        minute_microcredits: 0,
     }
 }
 

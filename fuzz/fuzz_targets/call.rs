@@ -54,6 +54,7 @@ impl FuzzedCall {
             media: MediaSetup::Rtp { session, seed },
             agent: Arc::new(AgentSettings::default()),
             limits: SpeechLimits::default(),
+            minute_microcredits: 0,
         };
         Self { call: Call::new(now, setup), now, packet: [0; MAX_PACKET_BYTES] }
     }

@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, SipStatus};
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, ProviderUsage, SipStatus};
 
 pub use chat::{ChatMessage, ToolCall, ToolDefinition};
 pub use command::CallCommand;
@@ -94,6 +94,9 @@ pub struct Call {
     out: Outbox,
     agent: Arc<AgentSettings>,
     started: Moment,
+    /// Since when the line costs something, and how much a minute, microcredits.
+    answered: Option<Moment>,
+    minute_microcredits: u64,
     /// Law of everything inside the call, as it began; the leg's codec may be another and change with a new offer.
     law: Law,
     /// The 20 ms heard and said in the last tick, law-encoded: what a recording takes.
@@ -131,6 +134,8 @@ impl Call {
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
             agent: setup.agent,
             started: now,
+            answered: (!outbound).then_some(now),
+            minute_microcredits: setup.minute_microcredits,
             law,
             caller_frame: [law.silence(); FRAME_SAMPLES],
             agent_frame: [law.silence(); FRAME_SAMPLES],
@@ -409,10 +414,18 @@ impl Call {
             quality: self.quality(),
             sip: self.not_taken.take(),
             wasted_requests: self.conversation.wasted_requests(),
-            usage: self.conversation.take_usage(),
+            usage: self.used(now),
         };
         self.out.event(now, ended);
         self.line.rtp_mut()?.send_bye(now, packet)
+    }
+
+    /// What was used of providers, and of the line.
+    fn used(&mut self, now: Moment) -> Vec<ProviderUsage> {
+        let mut used = self.conversation.take_usage();
+        let answered_ms = self.answered.map(|answered| now.millis_since(answered));
+        used.extend(answered_ms.and_then(|ms| usage::of_line(ms, self.minute_microcredits)));
+        used
     }
 
     /// The next thing the call wants done.

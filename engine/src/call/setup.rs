@@ -20,6 +20,8 @@ pub struct CallSetup {
     pub media: MediaSetup,
     pub agent: Arc<AgentSettings>,
     pub limits: SpeechLimits,
+    /// What a minute of the line costs, from its answer on, microcredits.
+    pub minute_microcredits: u64,
 }
 
 /// What signalling knows of a call; it goes into `CallStarted` unchanged.

@@ -21,8 +21,8 @@ use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, Script
 use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
 use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
 use crate::speech::{
-    BreakerSettings, KeptVoice, Prices, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer,
-    Tariff, Transcriber,
+    BreakerSettings, KeptVoice, Prices, Prompts, Provider, Providers, RealtimePrices, Responder, Route, RouteSettings,
+    Synthesizer, Tariff, Transcriber,
 };
 
 /// Where OpenAI itself is.
@@ -138,6 +138,13 @@ fn realtime(settings: &SpeechConfig) -> Result<Option<Realtime>, SpeechSetupErro
         voice: set.voice.clone(),
         transcription_model: set.transcription_model.clone(),
         patience: Patience::default(),
+        prices: RealtimePrices {
+            input_million: set.prices.input_million,
+            audio_input_million: set.prices.audio_input_million,
+            cached_million: set.prices.cached_million,
+            output_million: set.prices.output_million,
+            audio_output_million: set.prices.audio_output_million,
+        },
     };
     Ok(Some(Realtime::new(config)?))
 }

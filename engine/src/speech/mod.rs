@@ -26,4 +26,4 @@ pub use ports::{
 };
 pub use prompts::Prompts;
 pub use route::{Route, RouteSettings, Served};
-pub use tariff::{Prices, Tariff};
+pub use tariff::{Prices, RealtimePrices, Tariff};

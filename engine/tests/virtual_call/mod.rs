@@ -22,6 +22,9 @@ use engine::rtp::write_header;
 /// Half a sentence by a synthetic voice, µ-law, 8 kHz; the voice detector knows it for speech.
 pub const SPEECH: &[u8] = include_bytes!("../fixtures/speech_rms.ul");
 
+/// What a minute of the line costs.
+pub const MINUTE_MICROCREDITS: u64 = 6000;
+
 pub const CALLER: &str = "192.0.2.10:4000";
 
 /// What comes back from speech, and after how many milliseconds.
@@ -171,6 +174,7 @@ impl VirtualCall {
             media,
             agent: Arc::new(agent),
             limits: SpeechLimits::default(),
+            minute_microcredits: MINUTE_MICROCREDITS,
         };
         let now = Moment::from_millis(1000);
         let mut call = Self {

@@ -112,6 +112,7 @@ impl SimCall {
             media: MediaSetup::Rtp { session, seed },
             agent: agent.clone(),
             limits: SpeechLimits::default(),
+            minute_microcredits: 0,
         };
         counts.calls += 1;
         counts.one_way_made += u64::from(dead.is_some());

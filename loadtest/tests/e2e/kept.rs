@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use edge_protocol::{EventKind, ProviderUsage, SpeechStage};
+use edge_protocol::{EventKind, ProviderUsage, UsageStage};
 use loadtest::voice::Utterance;
 use tempfile::TempDir;
 
@@ -17,10 +17,10 @@ const REPLY: &str = "I will look that up.";
 #[tokio::test]
 async fn a_sentence_that_is_said_again_is_kept_and_not_charged() {
     let usage = usage_of_three_questions("").await;
-    let synthesis = at(&usage, SpeechStage::Synthesis);
+    let synthesis = at(&usage, UsageStage::Synthesis);
     // The first two times it was spoken; the greeting was kept from the node's start.
     assert!(synthesis.kept >= 2, "{synthesis:?}");
-    assert!(at(&usage, SpeechStage::Chat).requests >= 3, "the model is asked all the same: {usage:#?}");
+    assert!(at(&usage, UsageStage::Chat).requests >= 3, "the model is asked all the same: {usage:#?}");
     let spoken: u64 = synthesis.characters;
     assert!(
         spoken <= (REPLY.len() * synthesis.requests as usize) as u64,
@@ -32,8 +32,8 @@ async fn a_sentence_that_is_said_again_is_kept_and_not_charged() {
 async fn a_foreseen_question_is_answered_by_the_agents_own_text() {
     let replies = format!("[[replies]]\nquestions = [\"{QUESTION}\"]\ntext = \"{REPLY}\"\n");
     let usage = usage_of_three_questions(&replies).await;
-    assert!(!usage.iter().any(|used| used.stage == SpeechStage::Chat), "{usage:#?}");
-    assert!(at(&usage, SpeechStage::Synthesis).kept >= 3, "{usage:#?}");
+    assert!(!usage.iter().any(|used| used.stage == UsageStage::Chat), "{usage:#?}");
+    assert!(at(&usage, UsageStage::Synthesis).kept >= 3, "{usage:#?}");
 }
 
 /// The answer is `REPLY` each time.
@@ -68,6 +68,6 @@ async fn usage_of_three_questions(agent: &str) -> Vec<ProviderUsage> {
     usage.expect("the call's end")
 }
 
-fn at(usage: &[ProviderUsage], stage: SpeechStage) -> &ProviderUsage {
+fn at(usage: &[ProviderUsage], stage: UsageStage) -> &ProviderUsage {
     usage.iter().find(|used| used.stage == stage).unwrap_or_else(|| panic!("nothing at {stage:?}: {usage:#?}"))
 }
