@@ -11,7 +11,7 @@ use engine::audio::FRAME_SAMPLES;
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup, SpeechCommand,
-    SpeechEvent, StreamSeed, WhenLeft, Wish,
+    SpeechEvent, SpeechLimits, StreamSeed, WhenLeft, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::write_header;
@@ -75,6 +75,8 @@ impl Running {
             },
             media,
             agent: Arc::new(agent),
+            limits: SpeechLimits::default(),
+            minute_microcredits: 0,
         };
         Self { call: Call::new(Moment::default(), setup), now: Moment::default(), n: 0 }
     }

@@ -82,10 +82,13 @@ test("profiles are made, read, changed and put away", async () => {
     tools: [{ type: "function", function: { name: "hang_up", parameters: { type: "object", properties: {} } } }],
     hours: { time_zone: "Europe/Berlin", monday: ["20:00-24:00"], outside: { then: "greet", greeting: "Too early." } },
     max_call_s: 120,
+    pipeline: "realtime",
+    replies: [{ questions: ["are you open"], text: "At night we are." }],
   };
   const made = await json(await edge.as(token, "POST", "/v1/profiles", profile), 201);
   assert.equal(made.name, "Night desk");
   assert.equal(made.endpointing_ms, 600);
+  assert.deepEqual([made.pipeline, made.replies, made.keep_voice], ["realtime", profile.replies, true]);
   const path = `/v1/profiles/${made.profile_id}`;
   const changed = await json(await edge.as(token, "PUT", path, { ...profile, greeting: "Yes?" }));
   assert.equal(changed.greeting, "Yes?");

@@ -2,7 +2,7 @@
 // Who sends them, in which batches and how often, is the test's.
 
 /** The journal of one call with `turns` turns, in order. */
-export function journal(callId, { account, node = "node-1", turns = 2, startedAt = Date.now() - 60_000, duration = 4_200, cause = "caller_hung_up" } = {}) {
+export function journal(callId, { account, node = "node-1", turns = 2, startedAt = Date.now() - 60_000, duration = 4_200, cause = "caller_hung_up", usage = [] } = {}) {
   const events = [];
   const add = (at_ms, event) => events.push({ v: 1, call_id: callId, seq: events.length, call_started_at_ms: startedAt, at_ms, ...event });
   add(0, {
@@ -18,7 +18,7 @@ export function journal(callId, { account, node = "node-1", turns = 2, startedAt
     add(1900 + turn * 1000, { type: "turn_completed", turn, caller_text: `question ${turn}`, agent_text: `answer ${turn}`, heard_text: `answer ${turn}`, heard_ms: 300, interrupted: false, latency });
   }
   const quality = { packets_received: 200, packets_sent: 200, packets_lost: 0, packets_ignored: 0, packets_unauthentic: 0, jitter_ms: 1, concealed_ms: 0, mos: 4.3 };
-  add(duration, { type: "call_ended", cause, duration_ms: duration, turns, wasted_requests: 0, usage: [], quality });
+  add(duration, { type: "call_ended", cause, duration_ms: duration, turns, wasted_requests: 0, usage, quality });
   add(duration + 100, { type: "recording_ready", path: `/r/${callId}.ogg`, duration_ms: duration, bytes: 1000 });
   return events;
 }

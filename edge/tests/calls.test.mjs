@@ -43,6 +43,23 @@ test("a call's events become its summary, its transcript, a charge and a row of 
   assert.equal((await ledger()).filter(({ reference }) => reference === id).length, 1);
 });
 
+test("what a call cost its providers is on its summary, and its margin is told to admins alone", async () => {
+  const id = randomUUID();
+  const used = (provider, stage, cost_microcredits) => ({ provider, stage, requests: 1, cost_microcredits });
+  await deliver(edge, journal(id, { account: demo.account_id, usage: [used("main", "chat", 700), used("telephony", "telephony", 165)] }));
+  const settled = await eventually(() => call(id), ({ summary }) => summary.cost_microcredits !== null);
+  assert.equal(settled.summary.provider_microcredits, 865);
+  const listed = async () => (await (await edge.as(demo.token, "GET", "/v1/calls")).json()).calls.find(({ call_id }) => call_id === id);
+  const row = await eventually(listed, (row) => row?.cost_microcredits);
+  assert.equal(row.provider_microcredits, 865);
+
+  const path = `/v1/admin/accounts/${demo.account_id}/calls`;
+  const page = await (await edge.admin("GET", path)).json();
+  const margin = page.calls.find(({ call_id }) => call_id === id);
+  assert.deepEqual([margin.charged_microcredits, margin.provider_microcredits, margin.margin_microcredits], [5 * 833, 865, 5 * 833 - 865]);
+  assert.equal((await edge.as(demo.token, "GET", path)).status, 401);
+});
+
 test("the transcription of a call's recording is shown with it, to its account alone", async () => {
   const id = randomUUID();
   await deliver(edge, journal(id, { account: demo.account_id }));

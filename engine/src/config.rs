@@ -5,6 +5,7 @@ mod media;
 mod realtime;
 mod sip;
 mod speech;
+mod telephony;
 mod trunks;
 mod twilio;
 mod values;
@@ -26,6 +27,7 @@ pub use media::{CodecOrder, OpusConfig, SrtpMode, SrtpOffer};
 pub use realtime::RealtimeConfig;
 pub use sip::{IdentityPolicy, Refresher, SipDigestConfig, SipIdentityConfig, SipSessionConfig, SipTlsConfig};
 pub use speech::{MAIN, OFFLINE, OrderConfig, ProviderConfig, ProviderKind, SpeechConfig, SpeechConfigError};
+pub use telephony::TelephonyConfig;
 pub use trunks::{Dtmf, RING_TIMEOUT_S, RouteConfig, TrunkConfig, TrunkError, TrunkTransport};
 pub use twilio::TwilioConfig;
 pub use values::{AddressRange, ApiKey, PortRange};
@@ -85,6 +87,7 @@ pub struct Config {
     pub api_token: ApiKey,
     pub opus: OpusConfig,
     pub speech: SpeechConfig,
+    pub telephony: TelephonyConfig,
     pub edge: EdgeConfig,
     /// How keys are pressed in calls without a trunk: those that come in.
     pub dtmf: Dtmf,
@@ -198,6 +201,7 @@ impl Default for Config {
             api_token: ApiKey::default(),
             opus: OpusConfig::default(),
             speech: SpeechConfig::default(),
+            telephony: TelephonyConfig::default(),
             edge: EdgeConfig::default(),
             dtmf: Dtmf::default(),
             ringback: Country::default(),

@@ -7,9 +7,9 @@ mod virtual_call;
 
 use std::time::Duration;
 
-use edge_protocol::{EndCause, EventKind, SpeechStage};
-use engine::call::{AgentSettings, ChatMessage, Interruptible, Pipeline, SpeechCommand, SpeechEvent, UNCLEAR};
-use virtual_call::{Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
+use edge_protocol::{EndCause, EventKind, SpeechStage, UsageStage};
+use engine::call::{AgentSettings, ChatMessage, Interruptible, Pipeline, Reply, SpeechCommand, SpeechEvent, UNCLEAR};
+use virtual_call::{MINUTE_MICROCREDITS, Reaction, SPEECH, VirtualCall, agent, obedient, patient_agent, spoken};
 
 fn greeted() -> AgentSettings {
     AgentSettings { greeting: "Hello, how can I help?".to_owned(), ..agent() }
@@ -220,51 +220,35 @@ fn a_goodbye_of_the_model_is_heard_to_the_end_before_the_call_ends() {
 }
 
 #[test]
-fn a_failed_provider_is_answered_with_a_fallback_and_three_failures_with_a_goodbye() {
-    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Respond { utterance, .. } => vec![(
-            50,
-            SpeechEvent::Failed {
-                hearing: None,
-                utterance: Some(*utterance),
-                stage: SpeechStage::Chat,
-                error: "500".to_owned(),
-            },
-        )],
-        other => obedient("hello", "")(other),
-    });
-    for n in 1..=3 {
-        call.caller_says(SPEECH);
-        call.run_until("failure", |c| {
-            c.events.iter().filter(|e| matches!(e.kind, EventKind::SpeechFailed { .. })).count() == n
-        });
-        call.run_for(1500);
-        let fallback = AgentSettings::default().fallback;
-        let said = call.has(|k| matches!(k, EventKind::PromptStarted { text } if *text == fallback));
-        assert!(said, "no fallback after failure {n}");
-    }
-    call.run_until("hang-up", |c| c.hang_up.is_some());
-    assert_eq!(call.hang_up, Some(EndCause::SpeechFailed));
-}
-
-#[test]
-fn a_provider_that_never_reports_does_not_leave_the_caller_in_silence() {
-    let mut call = VirtualCall::new(agent(), |command: &SpeechCommand| match command {
-        SpeechCommand::Transcribe { .. } => Vec::new(),
-        other => obedient("", "")(other),
-    });
-    call.caller_says(SPEECH);
-    call.run_until("failure", |c| {
-        c.has(|k| matches!(k, EventKind::SpeechFailed { stage: SpeechStage::Transcription, .. }))
-    });
-    call.run_until("fallback", |c| c.has(|k| matches!(k, EventKind::PromptStarted { .. })));
-}
-
-#[test]
 fn speech_without_words_is_asked_again() {
     let mut call = VirtualCall::new(agent(), obedient("", "Could you say that again?"));
     ask(&mut call);
     assert_eq!(last_request(&call).pop().unwrap(), ChatMessage::User(UNCLEAR.to_owned()));
+}
+
+#[test]
+fn the_end_of_a_call_tells_what_its_line_cost() {
+    let mut call = VirtualCall::new(greeted(), obedient("hello", "Hi."));
+    call.run_for(30_000);
+    call.end(EndCause::CallerHungUp);
+    let usage = call.events.iter().find_map(|event| match &event.kind {
+        EventKind::CallEnded { usage, .. } => usage.iter().find(|used| used.stage == UsageStage::Telephony),
+        _ => None,
+    });
+    let used = usage.unwrap();
+    assert_eq!((used.audio_ms, used.cost_microcredits), (30_000, MINUTE_MICROCREDITS as i64 / 2));
+}
+
+#[test]
+fn a_foreseen_question_is_answered_without_a_model() {
+    let hours = Reply::new(&["* open".to_owned()], "From nine to five.".to_owned()).unwrap();
+    let settings = AgentSettings { replies: vec![hours], ..agent() };
+    let mut call = VirtualCall::new(settings, obedient("When are you open?", "I do not know."));
+    ask(&mut call);
+    let answered = |kind: &EventKind| matches!(kind, EventKind::TurnCompleted { heard_text, .. } if heard_text == "From nine to five.");
+    assert!(call.has(answered), "{:#?}", call.kinds());
+    assert!(!call.commands.iter().any(|command| matches!(command, SpeechCommand::Respond { .. })));
+    assert!(!call.has(|kind| matches!(kind, EventKind::PromptStarted { .. })), "it is an answer");
 }
 
 #[test]

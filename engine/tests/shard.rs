@@ -10,7 +10,7 @@ use std::time::Duration;
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaProblem};
 use engine::audio::g711::Law;
 use engine::call::{
-    AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, StreamSeed, WhenLeft,
+    AgentSettings, CallFacts, CallSetup, Cue, MediaSession, MediaSetup, SpeechEvent, SpeechLimits, StreamSeed, WhenLeft,
 };
 use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
@@ -74,6 +74,8 @@ fn setup(name: &str, remote: SocketAddr) -> CallSetup {
             seed: StreamSeed { ssrc: 7, sequence: 1, timestamp: 1, cname: "c".to_owned(), started_at_ms: 0 },
         },
         agent: Arc::new(AgentSettings::default()),
+        limits: SpeechLimits::default(),
+        minute_microcredits: 0,
     }
 }
 

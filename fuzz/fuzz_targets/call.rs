@@ -8,7 +8,7 @@ use std::time::Duration;
 use edge_protocol::{Direction, EndCause};
 use engine::audio::codec::{Codec, OpusSettings};
 use engine::audio::g711::Law;
-use engine::call::{AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, StreamSeed};
+use engine::call::{AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, SpeechLimits, StreamSeed};
 use engine::clock::Moment;
 
 fn caller() -> SocketAddr {
@@ -53,6 +53,8 @@ impl FuzzedCall {
             facts,
             media: MediaSetup::Rtp { session, seed },
             agent: Arc::new(AgentSettings::default()),
+            limits: SpeechLimits::default(),
+            minute_microcredits: 0,
         };
         Self { call: Call::new(now, setup), now, packet: [0; MAX_PACKET_BYTES] }
     }

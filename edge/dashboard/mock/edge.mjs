@@ -122,6 +122,7 @@ export class MockEdge {
           cause: null,
           quality: null,
           cost_microcredits: null,
+          provider_microcredits: null,
           recorded: false,
         };
       case "prompt_started":
@@ -130,7 +131,14 @@ export class MockEdge {
       case "turn_completed":
         return { ...common, turns: event.turn, last_text: event.heard_text, latency: event.latency };
       case "call_ended":
-        return { ...common, status: "ended", cause: event.cause, quality: event.quality, turns: event.turns };
+        return {
+          ...common,
+          status: "ended",
+          cause: event.cause,
+          quality: event.quality,
+          turns: event.turns,
+          provider_microcredits: (event.usage ?? []).reduce((sum, used) => sum + used.cost_microcredits, 0),
+        };
       default:
         return common;
     }

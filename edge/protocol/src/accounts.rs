@@ -3,6 +3,26 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How an agent hears, thinks and speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pipeline {
+    /// Text from speech, an answer from the text, and speech from it: one after the other.
+    #[default]
+    Stages,
+    /// One model hears and speaks.
+    Realtime,
+}
+
+/// An answer to foreseen questions, which needs no model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FixedReply {
+    /// Whole lines of the caller's; case and marks do not count, and `*` stands for any words.
+    pub questions: Vec<String>,
+    pub text: String,
+}
+
 /// The agent of a business profile, as the engine runs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSpec {
@@ -29,6 +49,14 @@ pub struct AgentSpec {
     /// wait, `filler` what is said meanwhile.
     #[serde(default)]
     pub tools: Vec<serde_json::Value>,
+    /// `None`: in stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<Pipeline>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<FixedReply>,
+    /// False: sentences of its answers are not kept to be said again. `None`: they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_voice: Option<bool>,
 }
 
 /// An account's money at one moment. `available_microcredits` is what a new call may hold.

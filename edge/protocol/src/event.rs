@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallerIdentity, MediaQuality};
+use crate::{CallerIdentity, MediaQuality, ProviderUsage};
 
 /// Version of the event format; raised when a reader of the old one would misread the new one.
 pub const VERSION: u32 = 1;
@@ -147,36 +147,11 @@ pub enum EventKind {
         /// Requests to speech providers that were made ahead, while the caller paused, and came to nothing.
         #[serde(default)]
         wasted_requests: u32,
-        /// What the call used of speech providers, one entry for each provider and stage. What was asked ahead in vain
-        /// is in it.
+        /// What the call used of speech providers and of the line, one entry for each provider and stage. What was asked
+        /// ahead in vain is in it.
         #[serde(default)]
         usage: Vec<ProviderUsage>,
     },
-}
-
-/// What a call used of one provider at one stage, and what that cost by the node's price table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderUsage {
-    /// Name in the node's settings: `main`, `offline`, or that of `[speech.providers.NAME]`.
-    pub provider: String,
-    pub stage: SpeechStage,
-    /// Requests that were served, or given up by the caller.
-    pub requests: u32,
-    /// Transcription: milliseconds of the caller's speech.
-    #[serde(default)]
-    pub audio_ms: u64,
-    /// Chat: tokens read, those among them that came from the provider's cache, and tokens written. Estimated, four
-    /// characters each, where the provider does not tell.
-    #[serde(default)]
-    pub input_tokens: u64,
-    #[serde(default)]
-    pub cached_tokens: u64,
-    #[serde(default)]
-    pub output_tokens: u64,
-    /// Synthesis: characters of text.
-    #[serde(default)]
-    pub characters: u64,
-    pub cost_microcredits: i64,
 }
 
 /// A final SIP answer that says no (RFC 3261 section 21).
@@ -247,7 +222,7 @@ pub enum EndCause {
     Unreachable,
     /// An outbound call was given up before it was answered.
     Cancelled,
-    /// Speech providers failed several turns in a row.
+    /// Speech did nothing but fail for too long.
     SpeechFailed,
     /// Signalling failed (no ACK, a session that could not be changed).
     SignallingFailed,

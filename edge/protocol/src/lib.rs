@@ -13,10 +13,11 @@ pub mod media;
 mod quality;
 pub mod recordings;
 pub mod signature;
+mod usage;
 
 pub use event::{
-    CallEvent, Direction, EndCause, EventKind, MediaProblem, ProviderUsage, SipStatus, SpeechStage, TransferMode,
-    TurnLatency, VERSION,
+    CallEvent, Direction, EndCause, EventKind, MediaProblem, SipStatus, SpeechStage, TransferMode, TurnLatency, VERSION,
 };
 pub use identity::{Attestation, CallerIdentity};
 pub use quality::MediaQuality;
+pub use usage::{ProviderUsage, UsageStage};

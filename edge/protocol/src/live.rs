@@ -75,6 +75,9 @@ pub struct CallSummary {
     pub quality: Option<MediaQuality>,
     /// Charged for the call once it is settled.
     pub cost_microcredits: Option<i64>,
+    /// What speech providers and the line cost for it, by the node's prices, once it is over.
+    #[serde(default)]
+    pub provider_microcredits: Option<i64>,
     /// The recording is in R2.
     pub recorded: bool,
 }

@@ -1,7 +1,7 @@
 //! A business profile: the agent that answers for a business - persona, prompt, voice, tools, hours - as its people
 //! write it. What the engine makes of it is `AgentSpec`; how it is stored is the routes'.
 
-use edge_protocol::accounts::AgentSpec;
+use edge_protocol::accounts::{AgentSpec, FixedReply, Pipeline};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -24,6 +24,11 @@ pub const MAX_SILENCE_PROMPTS: usize = 8;
 pub const MAX_TOOLS: usize = 32;
 /// Largest tool, bytes of JSON.
 pub const MAX_TOOL_BYTES: usize = 4_096;
+/// Most replies, and most questions each is the answer to.
+const MAX_REPLIES: usize = 32;
+const MAX_QUESTIONS: usize = 16;
+/// Longest question, characters.
+const MAX_QUESTION: usize = 200;
 /// Longest secret of a tool, characters.
 const MAX_TOOL_SECRET: usize = 256;
 /// The call ends when no RTP came for so long, seconds.
@@ -71,6 +76,15 @@ pub struct Profile {
     pub max_call_s: u32,
     #[serde(default = "default_record")]
     pub record: bool,
+    /// How the agent hears, thinks and speaks.
+    #[serde(default)]
+    pub pipeline: Pipeline,
+    /// Answers that need no model, the first that fits.
+    #[serde(default)]
+    pub replies: Vec<FixedReply>,
+    /// Sentences that are said often are synthesised once.
+    #[serde(default = "default_keep_voice")]
+    pub keep_voice: bool,
 }
 
 fn default_silence_prompts() -> Vec<String> {
@@ -98,6 +112,10 @@ fn default_max_call_s() -> u32 {
 }
 
 fn default_record() -> bool {
+    true
+}
+
+fn default_keep_voice() -> bool {
     true
 }
 
@@ -141,6 +159,9 @@ impl Profile {
             silence_after_ms: default_silence_after_ms(),
             max_call_s: default_max_call_s(),
             record: default_record(),
+            pipeline: Pipeline::default(),
+            replies: Vec::new(),
+            keep_voice: default_keep_voice(),
         }
     }
 
@@ -174,6 +195,10 @@ impl Profile {
         count("tools", self.tools.len(), MAX_TOOLS)?;
         for (at, tool) in self.tools.iter().enumerate() {
             check_tool(tool).map_err(|problem| field(&format!("tools[{at}]"), problem))?;
+        }
+        count("replies", self.replies.len(), MAX_REPLIES)?;
+        for (at, reply) in self.replies.iter().enumerate() {
+            check_reply(&format!("replies[{at}]"), reply)?;
         }
         range("endpointing_ms", self.endpointing_ms, 100, 5_000)?;
         range("silence_after_ms", self.silence_after_ms, 1_000, 120_000)?;
@@ -222,6 +247,9 @@ impl Profile {
             silence_after_ms: self.silence_after_ms,
             rtp_timeout_s: RTP_TIMEOUT_S,
             tools: self.tools.clone(),
+            pipeline: Some(self.pipeline),
+            replies: self.replies.clone(),
+            keep_voice: Some(self.keep_voice),
         }
     }
 }
@@ -251,6 +279,22 @@ fn range(name: &str, value: u32, least: u32, most: u32) -> Result<(), ProfileErr
     } else {
         Err(field(name, format!("{value}; must be {least} to {most}")))
     }
+}
+
+fn check_reply(name: &str, FixedReply { questions, text: reply }: &FixedReply) -> Result<(), ProfileError> {
+    let questions_name = format!("{name}.questions");
+    count(&questions_name, questions.len(), MAX_QUESTIONS)?;
+    if questions.is_empty() {
+        return Err(field(&questions_name, "must not be empty".to_owned()));
+    }
+    for (at, question) in questions.iter().enumerate() {
+        let name = format!("{questions_name}[{at}]");
+        text(&name, question, 1, MAX_QUESTION)?;
+        if !question.chars().any(char::is_alphanumeric) {
+            return Err(field(&name, format!("`{question}` has no words")));
+        }
+    }
+    text(&format!("{name}.text"), reply, 1, MAX_SPOKEN)
 }
 
 /// `{"type":"function","function":{"name":…,"description":…,"parameters":{…}},"url":…}`

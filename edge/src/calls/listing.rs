@@ -26,6 +26,13 @@ struct Transcription {
     text: String,
 }
 
+/// Some ended calls.
+pub struct Page {
+    pub calls: Vec<CallSummary>,
+    /// `before` of the next page; `None`: there is none.
+    pub next: Option<String>,
+}
+
 /// `GET /v1/calls/{call_id}`
 #[derive(Serialize)]
 struct Shown {
@@ -41,6 +48,21 @@ struct Shown {
 /// A bad `limit` or `before`, or a database that does not answer.
 pub async fn list(call: &Call) -> Answer {
     let account_id = call.account_id()?;
+    let Page { mut calls, next } = ended(call, account_id).await?;
+    if call.query("before").is_none() {
+        let mut live = live(call, account_id).await;
+        // A call that ended a moment ago is in both; the database knows better.
+        live.retain(|live| !calls.iter().any(|ended| ended.call_id == live.call_id));
+        calls.splice(..0, live);
+    }
+    ok(&json!({ "calls": calls, "next": next }))
+}
+
+/// An account's ended calls, newest first, as `limit` and `before` of the request say.
+///
+/// # Errors
+/// A bad `limit` or `before`, or a database that does not answer.
+pub async fn ended(call: &Call, account_id: &str) -> Result<Page, ApiError> {
     let limit = match call.query("limit") {
         None => PAGE,
         Some(limit) => limit
@@ -50,7 +72,6 @@ pub async fn list(call: &Call) -> Answer {
             .ok_or_else(|| ApiError::bad_request(format!("limit: must be 1 to {MAX_PAGE}")))?,
     };
     let before = call.query("before").map(cursor).transpose()?;
-    let first_page = before.is_none();
     let (started_at_ms, after_id) = before.unwrap_or((u64::MAX >> 11, String::new()));
     let query = "SELECT summary FROM calls WHERE account_id = ?1 AND (started_at_ms < ?2 OR (started_at_ms = ?2 AND \
          call_id < ?3)) ORDER BY started_at_ms DESC, call_id DESC LIMIT ?4";
@@ -58,14 +79,10 @@ pub async fn list(call: &Call) -> Answer {
         [account_id.into(), database::number(started_at_ms), after_id.into(), database::number(u64::from(limit) + 1)];
     let rows: Vec<Row> = database::all(&database::database(&call.env)?, query, &values).await?;
     let more = rows.len() > limit as usize;
-    let mut ended: Vec<CallSummary> =
+    let calls: Vec<CallSummary> =
         rows.iter().take(limit as usize).filter_map(|row| serde_json::from_str(&row.summary).ok()).collect();
-    let next = ended.last().filter(|_| more).map(|last| format!("{}_{}", last.started_at_ms, last.call_id));
-    let mut calls = if first_page { live(call, account_id).await } else { Vec::new() };
-    // A call that ended a moment ago is in both; the database knows better.
-    calls.retain(|live| !ended.iter().any(|ended| ended.call_id == live.call_id));
-    calls.append(&mut ended);
-    ok(&json!({ "calls": calls, "next": next }))
+    let next = calls.last().filter(|_| more).map(|last| format!("{}_{}", last.started_at_ms, last.call_id));
+    Ok(Page { calls, next })
 }
 
 async fn live(call: &Call, account_id: &str) -> Vec<CallSummary> {

@@ -7,6 +7,7 @@ mod control;
 mod delivery;
 pub mod effects;
 mod listing;
+pub mod margins;
 mod object;
 mod relay;
 mod retention;
@@ -25,6 +26,7 @@ pub async fn serve(id: RouteId, call: Call) -> Answer {
         RouteId::Events => delivery::serve(&call).await,
         RouteId::Calls => listing::list(&call).await,
         RouteId::Call => listing::read(&call).await,
+        RouteId::AdminCalls => margins::list(&call).await,
         RouteId::CallHangUp => control::hang_up(&call).await,
         RouteId::CallPress => control::press(&call).await,
         RouteId::CallTokenCreate => control::token(&call).await,

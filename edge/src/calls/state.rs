@@ -58,6 +58,7 @@ impl CallState {
             cause: None,
             quality: None,
             cost_microcredits: None,
+            provider_microcredits: None,
             recorded: false,
         };
         Self { summary, profile_id: None, latencies: Vec::new(), speech_failures: 0 }
@@ -102,12 +103,14 @@ impl CallState {
             }
             EventKind::SpeechFailed { .. } => self.speech_failures += 1,
             EventKind::MediaChanged { codec, .. } => codec.clone_into(&mut summary.codec),
-            EventKind::CallEnded { cause, duration_ms, turns, quality, .. } => {
+            EventKind::CallEnded { cause, duration_ms, turns, quality, usage, .. } => {
                 summary.status = CallStatus::Ended;
                 summary.cause = Some(*cause);
                 summary.duration_ms = *duration_ms;
                 summary.turns = *turns;
                 summary.quality = Some(*quality);
+                let costs = usage.iter().map(|used| used.cost_microcredits);
+                summary.provider_microcredits = Some(costs.fold(0, i64::saturating_add));
             }
             EventKind::SpeechStarted { .. }
             | EventKind::AnswerStarted { .. }

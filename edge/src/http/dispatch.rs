@@ -252,6 +252,7 @@ async fn answer(id: RouteId, call: Call) -> Answer {
         RouteId::Events
         | RouteId::Calls
         | RouteId::Call
+        | RouteId::AdminCalls
         | RouteId::CallHangUp
         | RouteId::CallPress
         | RouteId::CallTokenCreate

@@ -37,7 +37,12 @@ impl Call {
         }
         let with_agent = matches!(self.company, Company::Agent);
         match command {
-            CallCommand::Note(fact) => self.out.event(now, fact),
+            CallCommand::Note(fact) => {
+                if fact == EventKind::Answered {
+                    self.answered.get_or_insert(now);
+                }
+                self.out.event(now, fact);
+            }
             CallCommand::Begin => {
                 self.company = Company::Agent;
                 self.conversation.begin_late(now, &mut self.out);

@@ -21,6 +21,7 @@ mod listener;
 mod marks;
 mod media;
 mod outbox;
+mod replies;
 mod settings;
 mod setup;
 mod source_lock;
@@ -35,7 +36,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, SipStatus};
+use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, ProviderUsage, SipStatus};
 
 pub use chat::{ChatMessage, ToolCall, ToolDefinition};
 pub use command::CallCommand;
@@ -47,7 +48,8 @@ pub use key_sender::{EVENT_MS as KEY_MS, KeysError};
 pub use leg::{MAX_PACKET_BYTES, StreamSeed, Transmit};
 pub use media::{KeysBy, MediaSecurity, MediaSession, MediaSetup, SrtpKeys};
 pub use outbox::{Cue, Wish};
-pub use settings::{AgentSettings, Interruptible};
+pub use replies::{Reply, ReplyError};
+pub use settings::{AgentSettings, Interruptible, SpeechLimits};
 pub use setup::{CallFacts, CallSetup, Tenant};
 pub use speaker::BYTES_PER_LETTER;
 pub use speculation::SpeculationSettings;
@@ -92,6 +94,9 @@ pub struct Call {
     out: Outbox,
     agent: Arc<AgentSettings>,
     started: Moment,
+    /// Since when the line costs something, and how much a minute, microcredits.
+    answered: Option<Moment>,
+    minute_microcredits: u64,
     /// Law of everything inside the call, as it began; the leg's codec may be another and change with a new offer.
     law: Law,
     /// The 20 ms heard and said in the last tick, law-encoded: what a recording takes.
@@ -124,11 +129,13 @@ impl Call {
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
             ears: Ears::new(),
-            conversation: Conversation::new(setup.agent.clone(), toolbox, law, now),
+            conversation: Conversation::new(setup.agent.clone(), setup.limits, toolbox, law, now),
             company: if outbound { Company::Nobody } else { Company::Agent },
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
             agent: setup.agent,
             started: now,
+            answered: (!outbound).then_some(now),
+            minute_microcredits: setup.minute_microcredits,
             law,
             caller_frame: [law.silence(); FRAME_SAMPLES],
             agent_frame: [law.silence(); FRAME_SAMPLES],
@@ -407,10 +414,18 @@ impl Call {
             quality: self.quality(),
             sip: self.not_taken.take(),
             wasted_requests: self.conversation.wasted_requests(),
-            usage: self.conversation.take_usage(),
+            usage: self.used(now),
         };
         self.out.event(now, ended);
         self.line.rtp_mut()?.send_bye(now, packet)
+    }
+
+    /// What was used of providers, and of the line.
+    fn used(&mut self, now: Moment) -> Vec<ProviderUsage> {
+        let mut used = self.conversation.take_usage();
+        let answered_ms = self.answered.map(|answered| now.millis_since(answered));
+        used.extend(answered_ms.and_then(|ms| usage::of_line(ms, self.minute_microcredits)));
+        used
     }
 
     /// The next thing the call wants done.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpointing::Endpointing;
+use super::replies::Reply;
 use super::speculation::SpeculationSettings;
 use super::speech_link::Pipeline;
 use super::tools::{McpServer, Tool, TransferTarget};
@@ -17,6 +18,16 @@ pub enum Interruptible {
     /// The greeting is heard out.
     AfterGreeting,
     Never,
+}
+
+/// How long a call bears with speech that is slow or fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpeechLimits {
+    /// From the caller's last word to the first sound of an answer, whichever stages it waits for. Then an apology is
+    /// heard in its place.
+    pub answer_within: Duration,
+    /// After so long with nothing but failures the agent says goodbye.
+    pub give_up_after: Duration,
 }
 
 /// The agent as a call needs it.
@@ -53,6 +64,10 @@ pub struct AgentSettings {
     pub rtp_timeout: Duration,
     /// Noise is taken out of the caller's speech before it is listened to; what is recorded keeps it.
     pub noise_suppression: bool,
+    /// Answers that need no model, the first that fits.
+    pub replies: Vec<Reply>,
+    /// Sentences that are said often are synthesised once, for all calls.
+    pub keep_voice: bool,
     /// Tools of services outside, beside what every call can do.
     pub tools: Vec<Arc<Tool>>,
     /// Servers that have more of them.
@@ -61,6 +76,14 @@ pub struct AgentSettings {
     pub transfer_to: Vec<TransferTarget>,
     /// The call ends when, on hold, neither RTP nor RTCP came for so long.
     pub hold_timeout: Duration,
+}
+
+// === impl SpeechLimits ===
+
+impl Default for SpeechLimits {
+    fn default() -> Self {
+        Self { answer_within: Duration::from_millis(2600), give_up_after: Duration::from_secs(120) }
+    }
 }
 
 // === impl AgentSettings ===
@@ -92,6 +115,8 @@ impl Default for AgentSettings {
             paid_for: None,
             rtp_timeout: Duration::from_secs(15),
             noise_suppression: false,
+            replies: Vec::new(),
+            keep_voice: true,
             tools: Vec::new(),
             mcp: Arc::default(),
             transfer_to: Vec::new(),

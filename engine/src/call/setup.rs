@@ -6,7 +6,7 @@ use std::sync::Arc;
 use edge_protocol::{CallerIdentity, Direction, EventKind};
 
 use super::media::MediaSetup;
-use super::settings::AgentSettings;
+use super::settings::{AgentSettings, SpeechLimits};
 use crate::audio::codec::Codec;
 
 /// Everything a call starts from.
@@ -19,6 +19,9 @@ pub struct CallSetup {
     pub facts: CallFacts,
     pub media: MediaSetup,
     pub agent: Arc<AgentSettings>,
+    pub limits: SpeechLimits,
+    /// What a minute of the line costs, from its answer on, microcredits.
+    pub minute_microcredits: u64,
 }
 
 /// What signalling knows of a call; it goes into `CallStarted` unchanged.

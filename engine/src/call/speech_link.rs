@@ -26,16 +26,21 @@ pub enum SpeechCommand {
     /// `so_far`: for a model that hears for itself, which begins to answer before it is told to.
     Transcribe { hearing: HearingId, law: Law, audio: Bytes, so_far: Option<SoFar> },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `ToolsCalled`,
-    /// `Said`. The same utterance again goes on with it, after tools or a filler.
+    /// `Said`. The same utterance again goes on with it, after tools or a filler. `keep`: sentences that are said often are
+    /// synthesised once, for all calls.
     Respond {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
+        keep: bool,
         messages: Vec<ChatMessage>,
         tools: Arc<[ToolDefinition]>,
     },
-    /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`.
-    Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String },
+    /// Speak a fixed text; answered by `Sentence`, `Voice`, `Said`. `urgent`: if it cannot be had at once, something else
+    /// is said in its place.
+    Say { utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String, urgent: bool },
+    /// Have a fixed text ready: it is to be said when there may be nobody to speak it. Not answered.
+    Prepare { law: Law, voice: Option<Arc<str>>, text: String },
     /// How much was heard of an utterance that is over, and the words of it. Only told to a model that speaks for
     /// itself; not answered.
     Heard { utterance: UtteranceId, ms: u64, text: String },

@@ -1,7 +1,12 @@
-//! What a call used of speech providers, added up by provider and stage.
-//! What it costs was worked out where it was used.
+//! What a call used of speech providers, added up by provider and stage, and of the line.
+//! What providers cost was worked out where they were used.
 
-use edge_protocol::ProviderUsage;
+use edge_protocol::{ProviderUsage, UsageStage};
+
+/// The line's place on the bill.
+const TELEPHONY: &str = "telephony";
+
+const MINUTE_MS: u128 = 60_000;
 
 /// The sums of one call.
 #[derive(Debug, Default)]
@@ -15,6 +20,7 @@ impl Usage {
         match self.0.iter_mut().find(same) {
             Some(sum) => {
                 sum.requests += used.requests;
+                sum.kept += used.kept;
                 sum.audio_ms += used.audio_ms;
                 sum.input_tokens += used.input_tokens;
                 sum.cached_tokens += used.cached_tokens;
@@ -29,6 +35,17 @@ impl Usage {
     pub fn take(&mut self) -> Vec<ProviderUsage> {
         std::mem::take(&mut self.0)
     }
+}
+
+/// What a line cost that was answered for so long; nothing where it has no price.
+pub fn of_line(answered_ms: u64, minute_microcredits: u64) -> Option<ProviderUsage> {
+    if minute_microcredits == 0 {
+        return None;
+    }
+    let cost = (u128::from(answered_ms) * u128::from(minute_microcredits)).div_ceil(MINUTE_MS);
+    let cost_microcredits = i64::try_from(cost).unwrap_or(i64::MAX);
+    let line = ProviderUsage::none(TELEPHONY, UsageStage::Telephony);
+    Some(ProviderUsage { audio_ms: answered_ms, cost_microcredits, ..line })
 }
 
 #[cfg(test)]

@@ -19,6 +19,21 @@ pub struct RealtimeConfig {
     pub voice: String,
     /// Writes down what the caller said.
     pub transcription_model: String,
+    /// What its answers cost.
+    pub prices: RealtimePricesConfig,
+}
+
+/// In microcredits (a millionth of a credit), for a million tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RealtimePricesConfig {
+    /// Read: of text, of audio, and of either from the provider's cache.
+    pub input_million: u64,
+    pub audio_input_million: u64,
+    pub cached_million: u64,
+    /// Written: of text and of audio.
+    pub output_million: u64,
+    pub audio_output_million: u64,
 }
 
 // === impl RealtimeConfig ===
@@ -26,6 +41,7 @@ pub struct RealtimeConfig {
 impl Default for RealtimeConfig {
     fn default() -> Self {
         let realtime::RealtimeConfig { model, voice, transcription_model, .. } = realtime::RealtimeConfig::default();
-        Self { base_url: String::new(), api_key: ApiKey::default(), model, voice, transcription_model }
+        let prices = RealtimePricesConfig::default();
+        Self { base_url: String::new(), api_key: ApiKey::default(), model, voice, transcription_model, prices }
     }
 }

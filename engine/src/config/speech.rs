@@ -32,6 +32,10 @@ pub struct SpeechConfig {
     pub order: OrderConfig,
     /// Nothing of an answer for so long, ms: the next provider is asked too, and the first to deliver serves. 0: never.
     pub hedge_after_ms: u32,
+    /// Room for the audio of sentences that are said often, MiB.
+    pub kept_voice_mb: u16,
+    /// With nothing but failures for so long, calls end.
+    pub give_up_after_s: u32,
     pub timeouts: TimeoutsConfig,
     pub breaker: BreakerConfig,
     pub realtime: RealtimeConfig,
@@ -50,7 +54,7 @@ pub struct OrderConfig {
     pub synthesis: Vec<String>,
 }
 
-/// Longest waits, ms; what each covers is [`crate::speech::openai::Timeouts`]'s to say.
+/// Longest waits, ms; what each stage's covers is [`crate::speech::openai::Timeouts`]'s to say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeoutsConfig {
@@ -59,6 +63,8 @@ pub struct TimeoutsConfig {
     pub token_gap_ms: u32,
     pub first_audio_ms: u32,
     pub audio_gap_ms: u32,
+    /// All stages together, as the caller waits.
+    pub answer_ms: u32,
 }
 
 /// When a provider that fails is left alone.
@@ -138,6 +144,7 @@ pub enum SpeechConfigError {
 const TIMEOUT_MS: RangeInclusive<u32> = 100..=60_000;
 const HEDGE_MS: RangeInclusive<u32> = 0..=60_000;
 const FAILURES: RangeInclusive<u32> = 1..=1000;
+const GIVE_UP_S: RangeInclusive<u32> = 0..=86_400;
 const PAUSE_MS: RangeInclusive<u32> = 100..=3_600_000;
 const MAX_TOKENS: RangeInclusive<u32> = 1..=100_000;
 const RATE_HZ: RangeInclusive<u32> = 8000..=48_000;
@@ -157,6 +164,8 @@ impl Default for SpeechConfig {
             offline: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             order: OrderConfig::default(),
             hedge_after_ms: 0,
+            kept_voice_mb: 64,
+            give_up_after_s: 120,
             timeouts: TimeoutsConfig::default(),
             breaker: BreakerConfig::default(),
             realtime: RealtimeConfig::default(),
@@ -218,7 +227,7 @@ impl SpeechConfig {
         for (stage, names) in [("transcription", transcription), ("chat", chat), ("synthesis", synthesis)] {
             self.check_order(stage, names)?;
         }
-        let TimeoutsConfig { transcription_ms, first_token_ms, token_gap_ms, first_audio_ms, audio_gap_ms } =
+        let TimeoutsConfig { transcription_ms, first_token_ms, token_gap_ms, first_audio_ms, audio_gap_ms, answer_ms } =
             self.timeouts;
         let timeouts = [
             ("transcription_ms", transcription_ms),
@@ -226,11 +235,13 @@ impl SpeechConfig {
             ("token_gap_ms", token_gap_ms),
             ("first_audio_ms", first_audio_ms),
             ("audio_gap_ms", audio_gap_ms),
+            ("answer_ms", answer_ms),
         ];
         for (key, value) in timeouts {
             is_within(format!("speech.timeouts.{key}"), value, &TIMEOUT_MS)?;
         }
         is_within("speech.hedge_after_ms".to_owned(), self.hedge_after_ms, &HEDGE_MS)?;
+        is_within("speech.give_up_after_s".to_owned(), self.give_up_after_s, &GIVE_UP_S)?;
         is_within("speech.breaker.failures".to_owned(), self.breaker.failures, &FAILURES)?;
         is_within("speech.breaker.pause_ms".to_owned(), self.breaker.pause_ms, &PAUSE_MS)
     }
@@ -294,6 +305,7 @@ impl Default for TimeoutsConfig {
             token_gap_ms: 2000,
             first_audio_ms: 1700,
             audio_gap_ms: 2000,
+            answer_ms: 2600,
         }
     }
 }

@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge_protocol::accounts::{self, FixedReply};
 use edge_protocol::admission::Acceptance;
 use thiserror::Error;
 
 use super::agent::of_profile;
-use crate::call::{AgentSettings, Endpointing, Tenant};
+use crate::call::{AgentSettings, Endpointing, Pipeline, Reply, Tenant};
 
 /// Ranges an agent's settings are kept in, whoever sets them.
 pub(super) const MAX_CALL_S: RangeInclusive<u32> = 1..=24 * 3600;
@@ -85,7 +86,10 @@ impl TryFrom<Acceptance> for Admitted {
             rtp_timeout: seconds(in_range("rtp_timeout_s", agent.rtp_timeout_s, &RTP_TIMEOUT_S, &profile_id)),
             hold_timeout: own.hold_timeout,
             noise_suppression: own.noise_suppression,
-            pipeline: own.pipeline,
+            pipeline: match agent.pipeline.unwrap_or_default() {
+                accounts::Pipeline::Stages => Pipeline::Stages,
+                accounts::Pipeline::Realtime => Pipeline::SpeechToSpeech,
+            },
             name: or(agent.name, own.name),
             voice: agent.voice.filter(|voice| !voice.is_empty()).map(Arc::from),
             instructions: agent.instructions,
@@ -94,12 +98,21 @@ impl TryFrom<Acceptance> for Admitted {
             goodbye: or(agent.goodbye, own.goodbye),
             fallback: or(agent.fallback, own.fallback),
             transfer_failed: own.transfer_failed,
+            replies: agent.replies.into_iter().filter_map(|reply| of_profile_reply(reply, &profile_id)).collect(),
+            keep_voice: agent.keep_voice.unwrap_or(own.keep_voice),
             tools: of_profile(agent.tools, &profile_id),
             mcp: own.mcp,
             transfer_to: own.transfer_to,
         };
         Ok(Self { agent: Arc::new(settings), tenant: Some(Tenant { account_id, profile_id }), record, route: None })
     }
+}
+
+/// A reply the engine cannot follow is left out, and the rest of the agent works.
+fn of_profile_reply(FixedReply { questions, text }: FixedReply, profile_id: &str) -> Option<Reply> {
+    Reply::new(&questions, text)
+        .inspect_err(|error| tracing::warn!(profile_id, %error, "a reply of the edge cannot be used"))
+        .ok()
 }
 
 fn in_range(name: &str, value: u32, range: &RangeInclusive<u32>, profile_id: &str) -> u32 {

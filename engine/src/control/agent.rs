@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::admitted::{ENDPOINTING_MS, HOLD_TIMEOUT_S, MAX_CALL_S, RTP_TIMEOUT_S, SILENCE_AFTER_MS};
 pub(super) use tools::of_profile;
 
-use crate::call::{AgentSettings, Endpointing, Interruptible, Pipeline, SpeculationSettings};
+use crate::call::{AgentSettings, Endpointing, Interruptible, Pipeline, Reply, SpeculationSettings};
 
 /// One agent: how it behaves in a call, and what the node needs to know besides.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -81,6 +81,10 @@ struct AgentToml {
     hold_timeout_s: u32,
     #[serde(default)]
     noise_suppression: bool,
+    #[serde(default = "default_keep_voice")]
+    keep_voice: bool,
+    #[serde(default)]
+    replies: Vec<Reply>,
     #[serde(flatten)]
     tools: tools::ToolsToml,
 }
@@ -128,6 +132,10 @@ fn default_silence_after_ms() -> u32 {
 
 fn default_endpointing_ms() -> u32 {
     600
+}
+
+fn default_keep_voice() -> bool {
+    AgentSettings::default().keep_voice
 }
 
 fn default_rtp_timeout_s() -> u32 {
@@ -209,7 +217,8 @@ impl AgentProfile {
         let texts = [&agent.fallback, &agent.greeting, &agent.goodbye, &agent.transfer_failed];
         let fillers = agent.tools.iter().map(|tool| &tool.filler).chain(agent.mcp.iter().map(|server| &server.filler));
         let fillers: BTreeSet<&String> = fillers.filter(|filler| !filler.is_empty()).collect();
-        texts.into_iter().chain(&agent.silence_prompts).chain(fillers).cloned().collect()
+        let replies = agent.replies.iter().map(|reply| &reply.text);
+        texts.into_iter().chain(&agent.silence_prompts).chain(fillers).chain(replies).cloned().collect()
     }
 }
 
@@ -271,6 +280,8 @@ impl From<AgentToml> for AgentProfile {
             rtp_timeout: Duration::from_secs(file.rtp_timeout_s.into()),
             hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
             noise_suppression: file.noise_suppression,
+            keep_voice: file.keep_voice,
+            replies: file.replies,
             ..AgentSettings::default()
         };
         file.tools.give_to(&mut settings);

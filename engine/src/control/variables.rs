@@ -37,7 +37,8 @@ impl Variables {
     /// The agent with its texts filled in; the same one if they name nothing.
     pub fn fill_in(&self, agent: &Arc<AgentSettings>) -> Arc<AgentSettings> {
         let texts = [&agent.instructions, &agent.greeting, &agent.goodbye, &agent.fallback, &agent.transfer_failed];
-        if !texts.into_iter().chain(&agent.silence_prompts).any(|text| text.contains("{{")) {
+        let replies = agent.replies.iter().map(|reply| &reply.text);
+        if !texts.into_iter().chain(&agent.silence_prompts).chain(replies).any(|text| text.contains("{{")) {
             return agent.clone();
         }
         Arc::new(AgentSettings {
@@ -47,6 +48,7 @@ impl Variables {
             fallback: self.filled(&agent.fallback),
             transfer_failed: self.filled(&agent.transfer_failed),
             silence_prompts: agent.silence_prompts.iter().map(|text| self.filled(text)).collect(),
+            replies: agent.replies.iter().map(|reply| reply.saying(self.filled(&reply.text))).collect(),
             ..AgentSettings::clone(agent)
         })
     }

@@ -158,7 +158,7 @@ impl Answered {
         let (notices, mut lines) = channel(NOTICES);
         let record = node.config.recording && admitted.record;
         let agent = admitted.agent.clone();
-        let setup = rtp_setup(call_id.clone(), unix_ms(), facts, session, admitted.agent);
+        let setup = rtp_setup(call_id.clone(), unix_ms(), facts, session, admitted.agent, node);
         // The id was made for this call.
         let Some(mut lifetime) = Lifetime::begin(node, &setup, record) else {
             shard.release(key).await;
@@ -245,6 +245,7 @@ pub fn rtp_setup(
     facts: CallFacts,
     session: MediaSession,
     agent: Arc<AgentSettings>,
+    node: &Node,
 ) -> CallSetup {
     let [ssrc, start] = [rand_u64() as u32, rand_u64() as u32];
     let seed = StreamSeed {
@@ -255,7 +256,9 @@ pub fn rtp_setup(
         cname: format!("{ssrc:08x}@tandem"),
         started_at_ms,
     };
-    CallSetup { call_id, started_at_ms, facts, media: MediaSetup::Rtp { seed, session }, agent }
+    let (limits, minute_microcredits) = (node.speech_limits, node.config.telephony.minute(facts.direction));
+    let media = MediaSetup::Rtp { seed, session };
+    CallSetup { call_id, started_at_ms, facts, media, agent, limits, minute_microcredits }
 }
 
 /// What an agent's texts may name of a call: beside its headers, what carriers say of it in words of their own.

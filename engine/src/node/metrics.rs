@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use edge_protocol::{CallEvent, EventKind, TurnLatency};
+use edge_protocol::{CallEvent, EventKind, ProviderUsage, TurnLatency};
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -47,7 +47,8 @@ pub fn count(event: &CallEvent) {
             counter!("tandem_speech_failures_total", "stage" => label(stage)).increment(1);
         }
         EventKind::TurnCompleted { latency, .. } => turn(latency),
-        EventKind::CallEnded { cause, duration_ms, quality, .. } => {
+        EventKind::CallEnded { cause, duration_ms, quality, usage, .. } => {
+            usage.iter().for_each(used);
             counter!("tandem_calls_total", "cause" => label(cause)).increment(1);
             counter!("tandem_call_seconds_total").increment(duration_ms / 1000);
             counter!("tandem_rtp_packets_received_total").increment(quality.packets_received);
@@ -113,6 +114,14 @@ pub fn page(
         let _ = writeln!(page, "# TYPE tandem_rtp_{name}_total counter\ntandem_rtp_{name}_total {total}");
     }
     page
+}
+
+/// What a call used of one provider at one stage.
+fn used(usage: &ProviderUsage) {
+    let labels = [("provider", usage.provider.clone()), ("stage", label(&usage.stage))];
+    counter!("tandem_speech_requests_total", &labels).increment(usage.requests.into());
+    counter!("tandem_speech_kept_total", &labels).increment(usage.kept.into());
+    counter!("tandem_speech_cost_microcredits_total", &labels).increment(usage.cost_microcredits.unsigned_abs());
 }
 
 fn turn(latency: &TurnLatency) {

@@ -53,6 +53,7 @@ pub use speech::serve_offline_speech;
 pub use trunks::{Destination, DestinationError};
 pub use websocket::routes as websocket_routes;
 
+use crate::call::SpeechLimits;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{
@@ -99,6 +100,7 @@ pub struct Node {
     cap: CallCap,
     calls: LiveCalls,
     control: Arc<dyn ControlPlane>,
+    speech_limits: SpeechLimits,
     spool: EventSpool,
     /// `None`: this node stands alone.
     edge: Option<EdgeSide>,
@@ -223,6 +225,7 @@ impl Node {
             identities,
             archive: archive.as_ref().map(Archive::handle),
             control,
+            speech_limits: speech::limits(&config.speech),
             spool,
             edge,
             shards,

@@ -137,7 +137,7 @@ pub async fn dial(node: &Arc<Node>, wanted: Dial) -> Result<OutboundLeg, DialErr
         tenant: wanted.tenant,
         identity: None,
     };
-    let setup = rtp_setup(call_id.clone(), unix_ms(), facts, nothing_agreed(), wanted.agent);
+    let setup = rtp_setup(call_id.clone(), unix_ms(), facts, nothing_agreed(), wanted.agent, node);
     let record = node.config.recording && wanted.record;
     let Some(lifetime) = Lifetime::begin(node, &setup, record) else {
         shard.release(key).await;

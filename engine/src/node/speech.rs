@@ -13,16 +13,16 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::offline_child::{OfflineChild, OfflineChildError, READY};
-use crate::call::Pipeline;
-use crate::config::{Config, OFFLINE, ProviderConfig, ProviderKind, SpeechConfig};
+use crate::call::{Pipeline, SpeechLimits};
+use crate::config::{Config, OFFLINE, OrderConfig, ProviderConfig, ProviderKind, SpeechConfig};
 use crate::control::AgentProfile;
 use crate::speech::anthropic::{AnthropicClient, AnthropicConfig};
 use crate::speech::offline::{AgentFileError, OfflineError, OfflineSpeech, ScriptedAgent};
 use crate::speech::openai::{ConfigError, OpenAiClient, OpenAiConfig, Secret, Timeouts};
 use crate::speech::realtime::{Patience, Realtime, RealtimeConfig, RealtimeConfigError};
 use crate::speech::{
-    BreakerSettings, Prices, Prompts, Provider, Providers, Responder, Route, RouteSettings, Synthesizer, Tariff,
-    Transcriber,
+    BreakerSettings, KeptVoice, Prices, Prompts, Provider, Providers, RealtimePrices, Responder, Route, RouteSettings,
+    Synthesizer, Tariff, Transcriber,
 };
 
 /// Where OpenAI itself is.
@@ -41,6 +41,9 @@ const OFFLINE_TIMEOUTS: Timeouts = Timeouts {
     first_audio: Duration::from_secs(5),
     audio_gap: Duration::from_secs(3),
 };
+
+/// Longest wait for an answer of the offline server: about what its stages may take together.
+const OFFLINE_ANSWER_WITHIN: Duration = Duration::from_secs(16);
 
 /// Why a node has no speech.
 #[derive(Debug, Error)]
@@ -104,7 +107,8 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
     let transcriber = clients.route(SpeechStage::Transcription, &order.transcription, |client| &client.transcriber);
     let responder = clients.route(SpeechStage::Chat, &order.chat, |client| &client.responder);
     let synthesizer = clients.route(SpeechStage::Synthesis, &order.synthesis, |client| &client.synthesizer);
-    let prompts = Arc::new(Prompts::default());
+    let kept_voice = Arc::new(KeptVoice::new(usize::from(settings.kept_voice_mb) << 20));
+    let prompts = Arc::new(Prompts::new(Arc::clone(&kept_voice)));
     let texts = profile.fixed_texts();
     let (keeper, voices) = (Arc::clone(&prompts), Arc::clone(&synthesizer));
     tokio::spawn(async move { keeper.warm(&texts, &voices).await });
@@ -115,7 +119,7 @@ pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Provid
             "the agent wants pipeline = \"realtime\", and there is neither speech.realtime.base_url nor a key"
         );
     }
-    Ok(Providers { transcriber, responder, synthesizer, prompts, tariff, realtime })
+    Ok(Providers { transcriber, responder, synthesizer, prompts, kept_voice, tariff, realtime })
 }
 
 /// Speech-to-speech: where it is configured, or else where the main provider is; `None` if there is neither.
@@ -134,6 +138,13 @@ fn realtime(settings: &SpeechConfig) -> Result<Option<Realtime>, SpeechSetupErro
         voice: set.voice.clone(),
         transcription_model: set.transcription_model.clone(),
         patience: Patience::default(),
+        prices: RealtimePrices {
+            input_million: set.prices.input_million,
+            audio_input_million: set.prices.audio_input_million,
+            cached_million: set.prices.cached_million,
+            output_million: set.prices.output_million,
+            audio_output_million: set.prices.audio_output_million,
+        },
     };
     Ok(Some(Realtime::new(config)?))
 }
@@ -171,6 +182,18 @@ fn tariff(settings: &SpeechConfig) -> Tariff {
         Some((name.to_owned(), prices))
     });
     Tariff::new(priced)
+}
+
+/// How long calls bear with the providers.
+pub fn limits(settings: &SpeechConfig) -> SpeechLimits {
+    let OrderConfig { transcription, chat, synthesis } = &settings.order;
+    let mut first = [transcription, chat, synthesis].into_iter().filter_map(|stage| stage.first());
+    let answer_within = if first.any(|name| settings.provider(name).is_none()) {
+        OFFLINE_ANSWER_WITHIN
+    } else {
+        Duration::from_millis(settings.timeouts.answer_ms.into())
+    };
+    SpeechLimits { answer_within, give_up_after: Duration::from_secs(settings.give_up_after_s.into()) }
 }
 
 fn timeouts(settings: &SpeechConfig) -> Timeouts {

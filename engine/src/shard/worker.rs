@@ -149,6 +149,7 @@ fn ask_speech(config: &ShardConfig, live: &mut LiveCall, command: SpeechCommand,
             return live.call.handle_speech(now, SpeechEvent::ToolFinished { run, outcome });
         }
         SpeechCommand::WarmUp { .. }
+        | SpeechCommand::Prepare { .. }
         | SpeechCommand::FindTools { .. }
         | SpeechCommand::Heard { .. }
         | SpeechCommand::Cancel

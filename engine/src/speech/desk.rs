@@ -5,7 +5,7 @@ mod sessions;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use edge_protocol::ProviderUsage;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
 
 use super::bill::Bill;
+use super::kept_voice::{KeptVoice, Line};
 use super::ports::{
     ChatDelta, ChatMessage, ChatStream, Responder, SpeechError, Synthesizer, Tokens, ToolDefinition, Transcriber,
     VoiceStream,
 };
-use super::prompts::{Prompt, Prompts, Said};
+use super::prompts::{By, Prompt, Prompts, Said};
 use super::realtime::{Caller, Realtime};
 use super::route::{Route, Served};
 use super::sentences::SentenceSplitter;
@@ -45,6 +46,7 @@ pub struct Providers {
     pub responder: Arc<Route<dyn Responder>>,
     pub synthesizer: Arc<Route<dyn Synthesizer>>,
     pub prompts: Arc<Prompts>,
+    pub kept_voice: Arc<KeptVoice>,
     pub tariff: Arc<Tariff>,
     /// Serves the calls that want speech-to-speech; `None`: the three above do.
     pub realtime: Option<Realtime>,
@@ -63,6 +65,26 @@ struct Job {
     providers: Providers,
     shard: ShardHandle,
     key: CallKey,
+}
+
+/// How one answer is spoken.
+#[derive(Clone)]
+struct Speaking {
+    utterance: UtteranceId,
+    law: Law,
+    voice: Option<Arc<str>>,
+    /// What is said often is kept.
+    keep: bool,
+}
+
+/// A sentence's audio.
+enum Voice {
+    Kept(Bytes),
+    /// It is being spoken; to be kept as `keep_as` if all of it comes.
+    Fresh {
+        stream: VoiceStream,
+        keep_as: Option<Line>,
+    },
 }
 
 /// What an answer under way is charged.
@@ -114,7 +136,9 @@ impl Desk {
     /// Gives the command to the call's session, if it has one and is to have it; what comes back is the three stages'.
     fn pass_on(&self, sessions: &mut Sessions, key: CallKey, command: SpeechCommand) -> Option<SpeechCommand> {
         match command {
-            SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => Some(command),
+            SpeechCommand::Prepare { .. } | SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => {
+                Some(command)
+            }
             SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech } => {
                 if let Some((realtime, job)) = self.providers.realtime.clone().zip(self.job(key)) {
                     sessions.open(key, realtime, job);
@@ -132,6 +156,11 @@ impl Desk {
             SpeechCommand::Cancel => drop(jobs.abort(&key)),
             SpeechCommand::WarmUp { .. } => drop(tokio::spawn(self.providers.clone().warm_up())),
             SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
+            SpeechCommand::Prepare { law, voice, text } => {
+                if let Some(job) = self.job(key) {
+                    tokio::spawn(job.prepare(Prompt { voice, text, law }));
+                }
+            }
             // What a tool does is done, whatever becomes of the turn.
             SpeechCommand::RunTool { run, call_id, tool, arguments } => {
                 let Some((shard, tools)) = self.shard(key).zip(Some(self.tools.clone())) else { return };
@@ -178,12 +207,13 @@ impl Job {
             SpeechCommand::Transcribe { hearing, law, audio, .. } => {
                 (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
-            SpeechCommand::Respond { utterance, law, voice, messages, tools } => {
+            SpeechCommand::Respond { utterance, law, voice, keep, messages, tools } => {
                 let answer = self.answer(messages, tools);
-                (None, Some(utterance), self.respond(utterance, law, voice, answer).await)
+                let speaking = Speaking { utterance, law, voice, keep };
+                (None, Some(utterance), self.respond(speaking, answer).await)
             }
-            SpeechCommand::Say { utterance, law, voice, text } => {
-                self.say(utterance, law, voice, text).await;
+            SpeechCommand::Say { utterance, law, voice, text, urgent } => {
+                self.say(utterance, Prompt { voice, text, law }, urgent).await;
                 return;
             }
             _ => return,
@@ -238,18 +268,17 @@ impl Job {
     /// Text is split into sentences as it comes; a sentence is synthesised while the one before is still handed over.
     async fn respond(
         &self,
-        utterance: UtteranceId,
-        law: Law,
-        voice: Option<Arc<str>>,
+        speaking: Speaking,
         answer: impl Future<Output = Result<(ChatStream, ChatBill), SpeechError>>,
     ) -> Result<(), SpeechError> {
         let (deltas, bill) = answer.await?;
+        let utterance = speaking.utterance;
         let (found, sentences) = mpsc::channel(SENTENCES_WAITING);
         let (spoken, voices) = mpsc::channel(1);
         let ((), (), ()) = tokio::try_join!(
             self.find_sentences(utterance, deltas, bill, found),
-            self.synthesize(voice, sentences, spoken),
-            self.hand_over(utterance, law, voices),
+            self.synthesize(&speaking, sentences, spoken),
+            self.hand_over(utterance, speaking.law, voices),
         )?;
         self.tell(SpeechEvent::Said { utterance }).await;
         Ok(())
@@ -294,26 +323,41 @@ impl Job {
 
     async fn synthesize(
         &self,
-        voice: Option<Arc<str>>,
+        speaking: &Speaking,
         mut sentences: mpsc::Receiver<String>,
-        spoken: mpsc::Sender<(String, VoiceStream)>,
+        spoken: mpsc::Sender<(String, Voice)>,
     ) -> Result<(), SpeechError> {
         while let Some(text) = sentences.recv().await {
-            let voice = self.speak(voice.clone(), text.clone()).await?;
+            let voice = self.kept_or_spoken(speaking, &text).await?;
             // The other half ends only when this one does, or with an error that ends both.
             let _ = spoken.send((text, voice)).await;
         }
         Ok(())
     }
 
-    async fn speak(&self, voice: Option<Arc<str>>, text: String) -> Result<VoiceStream, SpeechError> {
+    async fn kept_or_spoken(&self, speaking: &Speaking, text: &str) -> Result<Voice, SpeechError> {
+        let Providers { kept_voice, synthesizer, .. } = &self.providers;
+        let line = Line::new(synthesizer.name(0), speaking.voice.clone(), speaking.law, text);
+        if speaking.keep
+            && let Some(audio) = kept_voice.get(&line)
+        {
+            self.tell(SpeechEvent::Used(Tariff::kept(synthesizer.name(0)))).await;
+            return Ok(Voice::Kept(audio));
+        }
+        let Served { by, what: stream } = self.speak(speaking.voice.clone(), text.to_owned()).await?;
+        // Another voice than the agent's own is for when there is no other.
+        let worth_keeping = speaking.keep && by == 0 && kept_voice.said_again(&line);
+        Ok(Voice::Fresh { stream, keep_as: worth_keeping.then_some(line) })
+    }
+
+    async fn speak(&self, voice: Option<Arc<str>>, text: String) -> Result<Served<VoiceStream>, SpeechError> {
         let (route, characters) = (&self.providers.synthesizer, text.chars().count() as u64);
         let used = |by| self.providers.tariff.synthesis(route.name(by), characters);
         let mut bill = self.bill(used(0));
         match route.speak(voice, text).await {
-            Ok(Served { by, what }) => {
-                bill.is(used(by));
-                Ok(what)
+            Ok(served) => {
+                bill.is(used(served.by));
+                Ok(served)
             }
             Err(error) => {
                 bill.tear_up();
@@ -326,36 +370,71 @@ impl Job {
         &self,
         utterance: UtteranceId,
         law: Law,
-        mut voices: mpsc::Receiver<(String, VoiceStream)>,
+        mut voices: mpsc::Receiver<(String, Voice)>,
     ) -> Result<(), SpeechError> {
         while let Some((text, voice)) = voices.recv().await {
             self.tell(SpeechEvent::Sentence { utterance, text }).await;
-            self.speak_one(utterance, law, voice).await?;
+            match voice {
+                Voice::Kept(audio) => self.voice(utterance, audio).await,
+                Voice::Fresh { stream, keep_as } => self.speak_one(utterance, law, stream, keep_as).await?,
+            }
         }
         Ok(())
     }
 
-    async fn speak_one(&self, utterance: UtteranceId, law: Law, voice: VoiceStream) -> Result<(), SpeechError> {
-        let VoiceStream { sample_rate_hz, mut pcm } = voice;
-        let mut encoder = VoiceEncoder::new(sample_rate_hz, law)?;
-        while let Some(pcm) = pcm.try_next().await? {
-            self.voice(utterance, encoder.push(&pcm)).await;
+    async fn speak_one(
+        &self,
+        utterance: UtteranceId,
+        law: Law,
+        stream: VoiceStream,
+        keep_as: Option<Line>,
+    ) -> Result<(), SpeechError> {
+        let VoiceStream { sample_rate_hz, mut pcm } = stream;
+        let (mut encoder, mut whole) = (VoiceEncoder::new(sample_rate_hz, law)?, BytesMut::new());
+        loop {
+            let piece = pcm.try_next().await?;
+            let audio = match &piece {
+                Some(pcm) => encoder.push(pcm),
+                None => encoder.finish(),
+            };
+            if keep_as.is_some() {
+                whole.extend_from_slice(&audio);
+            }
+            self.voice(utterance, audio).await;
+            if piece.is_none() {
+                break;
+            }
         }
-        self.voice(utterance, encoder.finish()).await;
+        if let Some(line) = keep_as {
+            self.providers.kept_voice.put(line, whole.freeze());
+        }
         Ok(())
     }
 
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
-    async fn say(&self, utterance: UtteranceId, law: Law, voice: Option<Arc<str>>, text: String) {
-        let prompt = Prompt { voice, text, law };
-        let Said { text, audio, by } = self.providers.prompts.audio(&prompt, &self.providers.synthesizer).await;
-        if let Some(by) = by {
-            let (provider, characters) = (self.providers.synthesizer.name(by), text.chars().count() as u64);
-            self.tell(SpeechEvent::Used(self.providers.tariff.synthesis(provider, characters))).await;
+    async fn say(&self, utterance: UtteranceId, prompt: Prompt, urgent: bool) {
+        let Providers { prompts, synthesizer, .. } = &self.providers;
+        let Said { text, audio, by } = prompts.audio(&prompt, urgent, synthesizer).await;
+        if by == By::Kept {
+            self.tell(SpeechEvent::Used(Tariff::kept(synthesizer.name(0)))).await;
         }
+        self.charge_prompt(by, &text).await;
         self.tell(SpeechEvent::Sentence { utterance, text }).await;
         self.voice(utterance, audio).await;
         self.tell(SpeechEvent::Said { utterance }).await;
+    }
+
+    async fn prepare(self, prompt: Prompt) {
+        let by = self.providers.prompts.prepare(&prompt, &self.providers.synthesizer).await;
+        self.charge_prompt(by, &prompt.text).await;
+    }
+
+    /// A fixed text is charged to who had it synthesised.
+    async fn charge_prompt(&self, by: By, text: &str) {
+        if let By::Provider(by) = by {
+            let (provider, characters) = (self.providers.synthesizer.name(by), text.chars().count() as u64);
+            self.tell(SpeechEvent::Used(self.providers.tariff.synthesis(provider, characters))).await;
+        }
     }
 
     async fn voice(&self, utterance: UtteranceId, audio: Bytes) {

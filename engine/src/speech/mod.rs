@@ -6,6 +6,7 @@ mod bill;
 mod breaker;
 mod desk;
 mod http;
+mod kept_voice;
 pub mod offline;
 pub mod openai;
 mod ports;
@@ -18,10 +19,11 @@ mod voice;
 
 pub use breaker::BreakerSettings;
 pub use desk::{Desk, Providers};
+pub use kept_voice::KeptVoice;
 pub use ports::{
     ChatDelta, ChatMessage, ChatStream, PcmStream, Provider, Responder, SpeechError, Synthesizer, Tokens, ToolCall,
     ToolDefinition, Transcriber, VoiceStream, hearing_time,
 };
 pub use prompts::Prompts;
 pub use route::{Route, RouteSettings, Served};
-pub use tariff::{Prices, Tariff};
+pub use tariff::{Prices, RealtimePrices, Tariff};

@@ -1,14 +1,13 @@
 //! The agents' fixed texts as audio: synthesised once, kept in memory, with a recorded apology for the worst case.
 //! Which text is said when is the conversation's business.
 
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
-use lru::LruCache;
 
+use super::kept_voice::{KeptVoice, Line};
 use super::ports::{SpeechError, Synthesizer, VoiceStream};
 use super::route::{Route, Served};
 use super::voice::VoiceEncoder;
@@ -20,20 +19,17 @@ pub const APOLOGY: &str = "Sorry, something went wrong on our side. Please try a
 /// `APOLOGY`, µ-law, 8 kHz.
 const APOLOGY_AUDIO: &[u8] = include_bytes!("../../assets/apology.ulaw");
 
-/// Most fixed texts kept, the ones used last; agents have a handful each.
-const MOST_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
-
 /// Longest a caller waits for a fixed text that is not kept yet; then the apology is played.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The same, when synthesis has just failed: the caller has waited for that already.
-const PATIENCE_WITH_THE_ILL: Duration = Duration::from_millis(300);
+/// The same, when synthesis has just failed, or the text is urgent: the caller has waited already.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Pause between attempts to synthesise the fixed texts ahead of the first call.
 const WARM_RETRY: Duration = Duration::from_secs(2);
 
 /// A fixed text as one caller hears it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     /// `None`: the node's voice.
     pub voice: Option<Arc<str>>,
@@ -47,29 +43,37 @@ pub struct Said {
     /// The text wanted, or the apology's.
     pub text: String,
     pub audio: Bytes,
-    /// The place in the order of who has just spoken it; `None`: it was kept, or is the apology.
-    pub by: Option<usize>,
+    pub by: By,
 }
 
-/// Fixed texts and their audio.
+/// Where the audio of a fixed text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// It was spoken before.
+    Kept,
+    /// The place in the order of who has just spoken it.
+    Provider(usize),
+    /// It is the recorded apology.
+    Nobody,
+}
+
+/// Says fixed texts.
 #[derive(Debug)]
 pub struct Prompts {
-    kept: Mutex<LruCache<Prompt, Bytes>>,
+    kept: Arc<KeptVoice>,
 }
 
 // === impl Prompts ===
 
-impl Default for Prompts {
-    fn default() -> Self {
-        Self { kept: Mutex::new(LruCache::new(MOST_KEPT)) }
-    }
-}
-
 impl Prompts {
+    pub fn new(kept: Arc<KeptVoice>) -> Self {
+        Self { kept }
+    }
+
     /// A fixed text's audio, and the text it is: the apology's if the provider fails or is slow.
-    pub async fn audio(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Said {
+    pub async fn audio(&self, prompt: &Prompt, urgent: bool, synthesizer: &Route<dyn Synthesizer>) -> Said {
         let text = prompt.text.as_str();
-        let patience = if synthesizer.is_well() { PATIENCE } else { PATIENCE_WITH_THE_ILL };
+        let patience = if synthesizer.is_well() && !urgent { PATIENCE } else { LITTLE_PATIENCE };
         match tokio::time::timeout(patience, self.get_or_synthesize(prompt, synthesizer)).await {
             Ok(Ok((audio, by))) => return Said { text: text.to_owned(), audio, by },
             Ok(Err(error)) => {
@@ -77,7 +81,18 @@ impl Prompts {
             }
             Err(_) => tracing::warn!(text, "a fixed text takes too long; the recorded apology is played instead"),
         }
-        Said { text: APOLOGY.to_owned(), audio: apology(prompt.law), by: None }
+        Said { text: APOLOGY.to_owned(), audio: apology(prompt.law), by: By::Nobody }
+    }
+
+    /// Has a text kept for when nobody can speak it.
+    pub async fn prepare(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> By {
+        match self.get_or_synthesize(prompt, synthesizer).await {
+            Ok((_, by)) => by,
+            Err(error) => {
+                tracing::warn!(%error, text = prompt.text, "cannot synthesise a fixed text ahead");
+                By::Nobody
+            }
+        }
     }
 
     /// Synthesises `texts` in the node's voice ahead of the first call; goes on trying while the provider is away.
@@ -97,20 +112,17 @@ impl Prompts {
         &self,
         prompt: &Prompt,
         synthesizer: &Route<dyn Synthesizer>,
-    ) -> Result<(Bytes, Option<usize>), SpeechError> {
-        if let Some(audio) = self.kept().get(prompt) {
-            return Ok((audio.clone(), None));
+    ) -> Result<(Bytes, By), SpeechError> {
+        let line = Line::new(synthesizer.name(0), prompt.voice.clone(), prompt.law, &prompt.text);
+        if let Some(audio) = self.kept.get(&line) {
+            return Ok((audio, By::Kept));
         }
         let Served { by, what } = synthesize(prompt, synthesizer).await?;
         // Another voice than the agent's own is for when there is no other.
         if by == 0 {
-            self.kept().put(prompt.clone(), what.clone());
+            self.kept.put(line, what.clone());
         }
-        Ok((what, Some(by)))
-    }
-
-    fn kept(&self) -> MutexGuard<'_, LruCache<Prompt, Bytes>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok((what, By::Provider(by)))
     }
 }
 

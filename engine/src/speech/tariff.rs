@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use edge_protocol::{ProviderUsage, SpeechStage};
+use edge_protocol::{ProviderUsage, UsageStage};
 
 use super::ports::Tokens;
+
+/// The provider of speech-to-speech on the bill.
+const REALTIME: &str = "realtime";
 
 const MINUTE_MS: u64 = 60_000;
 const MILLION: u64 = 1_000_000;
@@ -23,6 +26,30 @@ pub struct Prices {
     pub characters_million: u64,
 }
 
+/// Prices of a model that hears and speaks, microcredits for a million tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RealtimePrices {
+    /// Read: of text, of audio, and of either from the provider's cache.
+    pub input_million: u64,
+    pub audio_input_million: u64,
+    pub cached_million: u64,
+    /// Written: of text and of audio.
+    pub output_million: u64,
+    pub audio_output_million: u64,
+}
+
+/// Tokens of a spoken answer. Those of text are told apart; the others are of audio.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpokenTokens {
+    /// Read; what came from the cache is among them.
+    pub input: u64,
+    pub text_input: u64,
+    pub cached: u64,
+    pub cached_text: u64,
+    pub output: u64,
+    pub text_output: u64,
+}
+
 /// The prices of all providers, by their names; who is not named costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Tariff(BTreeMap<String, Prices>);
@@ -36,24 +63,48 @@ impl Tariff {
 
     pub fn transcription(&self, provider: &str, audio_ms: u64) -> ProviderUsage {
         let cost = cost(&[(audio_ms, self.of(provider).transcription_minute)], MINUTE_MS);
-        ProviderUsage { audio_ms, ..one(provider, SpeechStage::Transcription, cost) }
+        ProviderUsage { audio_ms, ..one(provider, UsageStage::Transcription, cost) }
     }
 
     pub fn chat(&self, provider: &str, Tokens { input, cached, output }: Tokens) -> ProviderUsage {
         let prices = self.of(provider);
         let read = input.saturating_sub(cached);
         let parts = [(read, prices.input_million), (cached, prices.cached_million), (output, prices.output_million)];
-        let used = one(provider, SpeechStage::Chat, cost(&parts, MILLION));
+        let used = one(provider, UsageStage::Chat, cost(&parts, MILLION));
         ProviderUsage { input_tokens: input, cached_tokens: cached, output_tokens: output, ..used }
     }
 
     pub fn synthesis(&self, provider: &str, characters: u64) -> ProviderUsage {
         let cost = cost(&[(characters, self.of(provider).characters_million)], MILLION);
-        ProviderUsage { characters, ..one(provider, SpeechStage::Synthesis, cost) }
+        ProviderUsage { characters, ..one(provider, UsageStage::Synthesis, cost) }
+    }
+
+    /// What was wanted of synthesis was kept from before.
+    pub fn kept(provider: &str) -> ProviderUsage {
+        ProviderUsage { requests: 0, kept: 1, ..one(provider, UsageStage::Synthesis, 0) }
     }
 
     fn of(&self, provider: &str) -> Prices {
         self.0.get(provider).copied().unwrap_or_default()
+    }
+}
+
+// === impl RealtimePrices ===
+
+impl RealtimePrices {
+    pub fn answer(&self, tokens: SpokenTokens) -> ProviderUsage {
+        let SpokenTokens { input, text_input, cached, cached_text, output, text_output } = tokens;
+        let cached_audio = cached.saturating_sub(cached_text);
+        let audio_input = input.saturating_sub(text_input);
+        let parts = [
+            (text_input.saturating_sub(cached_text), self.input_million),
+            (audio_input.saturating_sub(cached_audio), self.audio_input_million),
+            (cached, self.cached_million),
+            (text_output, self.output_million),
+            (output.saturating_sub(text_output), self.audio_output_million),
+        ];
+        let used = one(REALTIME, UsageStage::Realtime, cost(&parts, MILLION));
+        ProviderUsage { input_tokens: input, cached_tokens: cached, output_tokens: output, ..used }
     }
 }
 
@@ -63,18 +114,8 @@ fn cost(parts: &[(u64, u64)], per: u64) -> i64 {
     i64::try_from(sum.div_ceil(u128::from(per))).unwrap_or(i64::MAX)
 }
 
-fn one(provider: &str, stage: SpeechStage, cost_microcredits: i64) -> ProviderUsage {
-    ProviderUsage {
-        provider: provider.to_owned(),
-        stage,
-        requests: 1,
-        audio_ms: 0,
-        input_tokens: 0,
-        cached_tokens: 0,
-        output_tokens: 0,
-        characters: 0,
-        cost_microcredits,
-    }
+fn one(provider: &str, stage: UsageStage, cost_microcredits: i64) -> ProviderUsage {
+    ProviderUsage { requests: 1, cost_microcredits, ..ProviderUsage::none(provider, stage) }
 }
 
 #[cfg(test)]

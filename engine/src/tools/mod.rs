@@ -1,6 +1,7 @@
 //! Runs what a call's model calls outside of the call: webhooks and the tools of MCP servers, each in its time.
 //! Which tools there are and what their results lead to is decided in `call`.
 
+mod arguments;
 mod mcp;
 mod webhook;
 
@@ -56,6 +57,7 @@ impl Tools {
     /// # Errors
     /// Why there is none, as the model is told.
     pub async fn run(&self, call_id: &str, tool: &Tool, arguments: &str) -> Result<String, String> {
+        arguments::check(&tool.definition, arguments)?;
         let result = async {
             match &tool.service {
                 ToolService::Webhook { url, secret, reach } => {

@@ -79,7 +79,7 @@ impl Phone {
     async fn wants_answer(&self, utterance: u32, line: &str) {
         let messages = vec![system(), ChatMessage::User(line.to_owned())];
         let tools = Arc::new([]);
-        self.wants(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, messages, tools }).await;
+        self.wants(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, keep: true, messages, tools }).await;
     }
 
     async fn is_told(&mut self) -> SpeechEvent {

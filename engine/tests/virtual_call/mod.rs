@@ -13,7 +13,7 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, Cue, LawFrame, MAX_PACKET_BYTES, MediaSession, MediaSetup,
-    SpeculationSettings, SpeechCommand, SpeechEvent, StreamSeed, ToolCall, TransferWish, Wish,
+    SpeculationSettings, SpeechCommand, SpeechEvent, SpeechLimits, StreamSeed, ToolCall, TransferWish, Wish,
 };
 use engine::clock::Moment;
 use engine::rtp::srtp::{MAX_TRAILER_BYTES, SendContext};
@@ -21,6 +21,9 @@ use engine::rtp::write_header;
 
 /// Half a sentence by a synthetic voice, µ-law, 8 kHz; the voice detector knows it for speech.
 pub const SPEECH: &[u8] = include_bytes!("../fixtures/speech_rms.ul");
+
+/// What a minute of the line costs.
+pub const MINUTE_MICROCREDITS: u64 = 6000;
 
 pub const CALLER: &str = "192.0.2.10:4000";
 
@@ -170,6 +173,8 @@ impl VirtualCall {
             },
             media,
             agent: Arc::new(agent),
+            limits: SpeechLimits::default(),
+            minute_microcredits: MINUTE_MICROCREDITS,
         };
         let now = Moment::from_millis(1000);
         let mut call = Self {

@@ -8,7 +8,7 @@ use edge_protocol::{Direction, EndCause};
 use engine::audio::g711::Law;
 use engine::call::{
     AgentSettings, Call, CallFacts, CallSetup, MAX_PACKET_BYTES, MediaSession, MediaSetup, SpeechCommand, SpeechEvent,
-    StreamSeed, Wish,
+    SpeechLimits, StreamSeed, Wish,
 };
 use engine::clock::Moment;
 use rand::rngs::SmallRng;
@@ -111,6 +111,8 @@ impl SimCall {
             },
             media: MediaSetup::Rtp { session, seed },
             agent: agent.clone(),
+            limits: SpeechLimits::default(),
+            minute_microcredits: 0,
         };
         counts.calls += 1;
         counts.one_way_made += u64::from(dead.is_some());

@@ -64,6 +64,35 @@ async fn with_no_provider_at_all_the_greeting_is_the_recorded_apology() {
 }
 
 #[tokio::test]
+async fn a_provider_that_is_down_is_apologised_for_at_every_question_and_the_call_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let well = ["--reply", REPLY, "--transcript", QUESTION];
+    let mut provider = Provider::start(dir.path(), &well).await.expect("a provider");
+    let stack = Stack::start_with(1, &provider.settings()).await.expect("Kamailio and a node");
+    let phone = Phone::of(&stack).await.expect("a phone");
+    let question = question().await;
+    let mut call = phone.dial().await.expect("a call");
+    assert!(call.greeting().await.expect("a call that stays up"));
+    provider.kill().expect("kill");
+    for n in 1..=4 {
+        let heard = call.ask(QUESTION, &question).await.expect("a call that stays up");
+        let soon = heard.latency_ms.is_some_and(|ms| ms <= LONGEST_SILENCE.as_secs_f64() * 1000.0);
+        assert!(soon, "question {n}: {heard:?}");
+    }
+    let events = call.events();
+    let apologies =
+        events.iter().filter(|event| matches!(event, EventKind::PromptStarted { text } if text == FALLBACK));
+    assert_eq!(apologies.count(), 4, "in the agent's own voice, which was kept: {events:#?}");
+    provider.replace(dir.path(), &well).await.expect("a provider that is well");
+    assert!(call.ask(QUESTION, &question).await.expect("a call that stays up").answered);
+    let over = call.hang_up().await.expect("a recording");
+    let replied =
+        |event: &EventKind| matches!(event, EventKind::TurnCompleted { heard_text, .. } if heard_text == REPLY);
+    assert!(over.events.iter().any(replied), "{:#?}", over.events);
+    assert_unbroken(&over.media, "the caller whose provider was down");
+}
+
+#[tokio::test]
 async fn offline_speech_that_dies_in_a_call_is_started_again_and_the_call_goes_on() {
     let speech = free_port().expect("a port for the node's speech");
     let settings = vec![("TANDEM_SPEECH__OFFLINE", format!("127.0.0.1:{speech}"))];

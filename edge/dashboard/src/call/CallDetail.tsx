@@ -9,6 +9,7 @@ import { count, fineMoney, party, percent } from "../format/numbers";
 import { fullMoment, length, moment } from "../format/time";
 import type { CallSummary } from "../protocol/live";
 import type { CallEvent, MediaQuality } from "../protocol/events";
+import { type Share, shares } from "./costs";
 import { HangUp } from "./HangUp";
 import { LatencyCard } from "./Latency";
 import { ACTIVITIES, CAUSES, isFailure, quality as judge, soFar } from "./names";
@@ -65,6 +66,7 @@ export function CallDetail({ call_id, shown, back, close }: DetailProps) {
           <QualityCard quality={call.quality} ended={call.status === "ended"} />
           {shown === "live" && <Recording call={call} />}
           <Facts call={call} />
+          <CostCard call={call} shares={shares(events)} />
         </aside>
       </div>
     </article>
@@ -140,11 +142,26 @@ function Facts({ call }: { call: CallSummary }) {
         <Pair name="Node">{call.node}</Pair>
         <Pair name="Codec">{call.codec}</Pair>
         <Pair name="Turns">{call.turns}</Pair>
-        <Pair name="Cost">{call.cost_microcredits === null ? "–" : `${fineMoney(call.cost_microcredits)} credits`}</Pair>
       </dl>
       <p className="id number" title="Call id">
         {call.call_id}
       </p>
+    </section>
+  );
+}
+
+function CostCard({ call, shares }: { call: CallSummary; shares: Share[] }) {
+  const credits = (microcredits: number | null) => (microcredits === null ? "–" : `${fineMoney(microcredits)} credits`);
+  return (
+    <section className="card" aria-label="Cost">
+      <h3>Cost</h3>
+      <dl className="pairs">
+        <Pair name="Charged" meaning="To the account, for the call's seconds">{credits(call.cost_microcredits)}</Pair>
+        <Pair name="Providers" meaning="What speech providers and the line took, by the node's prices">{credits(call.provider_microcredits)}</Pair>
+        {shares.map(({ name, amount, microcredits }) => (
+          <Pair key={name} name={name} meaning={amount}>{credits(microcredits)}</Pair>
+        ))}
+      </dl>
     </section>
   );
 }

@@ -31,11 +31,13 @@ export const MediaQuality = v.object({
 });
 export type MediaQuality = v.InferOutput<typeof MediaQuality>;
 
-/** What a call used of one provider at one stage. */
+/** What a call used of one provider at one stage; `telephony` is the line. */
 export const ProviderUsage = v.object({
   provider: v.string(),
-  stage: v.picklist(["transcription", "chat", "synthesis"]),
+  stage: v.picklist(["transcription", "chat", "synthesis", "realtime", "telephony"]),
   requests: whole,
+  /** Times that no request was needed, because the node had kept what was wanted. */
+  kept: v.optional(whole, 0),
   audio_ms: v.optional(whole, 0),
   input_tokens: v.optional(whole, 0),
   cached_tokens: v.optional(whole, 0),

@@ -28,6 +28,8 @@ export const CallSummary = v.object({
   quality: v.nullable(MediaQuality),
   /** Charged for the call once it is settled. */
   cost_microcredits: v.nullable(whole),
+  /** What speech providers and the line cost for it, once it is over. */
+  provider_microcredits: v.optional(v.nullable(whole), null),
   recorded: v.boolean(),
 });
 export type CallSummary = v.InferOutput<typeof CallSummary>;

@@ -14,7 +14,11 @@ fn a_name_is_enough() {
     let profile = read(json!({"name": "Shop"})).unwrap();
     assert_eq!((profile.max_call_s, profile.endpointing_ms, profile.record), (300, 600, true));
     assert_eq!(profile.opening(0), Opening::Open);
-    assert_eq!(profile.agent(Opening::Open).instructions, "");
+    let agent = profile.agent(Opening::Open);
+    assert_eq!(
+        (agent.instructions.as_str(), agent.pipeline, agent.keep_voice),
+        ("", Some(Pipeline::Stages), Some(true))
+    );
 }
 
 #[test]
@@ -39,6 +43,13 @@ fn what_is_wrong_is_named() {
         (json!({"name": "x", "max_call_s": -1}), "invalid value"),
         (json!({"name": "x", "silence_prompts": vec!["a"; 9]}), "silence_prompts: 9 of them; at most 8"),
         (json!({"name": "x", "silence_prompts": ["a", ""]}), "silence_prompts[1]: must not be empty"),
+        (json!({"name": "x", "pipeline": "telepathy"}), "unknown variant `telepathy`"),
+        (json!({"name": "x", "replies": [{"questions": [], "text": "y"}]}), "replies[0].questions: must not be empty"),
+        (
+            json!({"name": "x", "replies": [{"questions": ["* ?"], "text": "y"}]}),
+            "replies[0].questions[0]: `* ?` has no",
+        ),
+        (json!({"name": "x", "replies": [{"questions": ["a"], "text": ""}]}), "replies[0].text: must not be empty"),
         (json!({"name": "x", "tools": vec![function("f"); 33]}), "tools: 33 of them; at most 32"),
         (json!({"name": "x", "tools": [{}]}), "tools[0]: `type` must be \"function\""),
         (json!({"name": "x", "tools": [function("two words")]}), "tools[0]: `function.name` `two words`"),

@@ -1,5 +1,7 @@
 use edge_protocol::live::CallStatus;
-use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, TurnLatency, VERSION};
+use edge_protocol::{
+    CallEvent, Direction, EndCause, EventKind, MediaQuality, ProviderUsage, TurnLatency, UsageStage, VERSION,
+};
 
 use super::{CallState, Speaker, transcript};
 
@@ -41,6 +43,10 @@ fn call(events: &[CallEvent]) -> CallState {
     state
 }
 
+fn used(stage: UsageStage, cost_microcredits: i64) -> ProviderUsage {
+    ProviderUsage { cost_microcredits, ..ProviderUsage::none("main", stage) }
+}
+
 #[test]
 fn a_call_is_summed_up_from_its_events() {
     let quality = MediaQuality { mos: 4.2, ..MediaQuality::default() };
@@ -59,7 +65,7 @@ fn a_call_is_summed_up_from_its_events() {
                 quality,
                 sip: None,
                 wasted_requests: 0,
-                usage: Vec::new(),
+                usage: vec![used(UsageStage::Chat, 70), used(UsageStage::Telephony, 5)],
             },
         ),
         event(6, EventKind::RecordingReady { path: "p".into(), duration_ms: 4_321, bytes: 9 }),
@@ -70,6 +76,7 @@ fn a_call_is_summed_up_from_its_events() {
     assert_eq!(summary.latency.map(|latency| latency.caller_heard_ms), Some(800));
     assert_eq!((summary.account_id.as_str(), summary.last_text.as_str()), ("acc_1", "the whole"));
     assert_eq!(summary.quality, Some(quality));
+    assert_eq!(summary.provider_microcredits, Some(75));
 }
 
 #[test]

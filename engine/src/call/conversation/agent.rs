@@ -3,7 +3,7 @@
 
 use edge_protocol::{EndCause, EventKind, SpeechStage};
 
-use super::{Conversation, FAILURES_TO_GIVE_UP};
+use super::{Conversation, Failing};
 use crate::call::history::UNCLEAR;
 use crate::call::outbox::{Cue, Outbox};
 use crate::call::speech_link::{HearingId, SpeechEvent, UtteranceId};
@@ -12,6 +12,9 @@ use crate::clock::Moment;
 
 /// Voiced audio below which a turn without words is taken for a noise and not answered.
 const SHORTEST_SPEECH_MS: u32 = 300;
+
+/// Fewer failures are no reason to end a call, however long nothing but those happened.
+const FEWEST_FAILURES: u32 = 3;
 
 impl Conversation {
     /// Something came back from speech. What belongs to a turn or utterance that is over is ignored.
@@ -73,29 +76,34 @@ impl Conversation {
         }
     }
 
-    /// A provider failed: say so, rather than nothing; after several in a row, end the call politely.
+    /// Speech failed: the caller hears so, rather than nothing, and the call goes on. It ends politely when speech does
+    /// nothing but fail for too long.
     pub(super) fn speech_failed(&mut self, now: Moment, stage: SpeechStage, error: String, out: &mut Outbox) {
         let turn = self.turn.as_ref().map_or(0, |t| t.id);
         out.event(now, EventKind::SpeechFailed { turn, stage, error });
         let was_prompt = self.prompt.is_some();
+        let may_be_noise = self.turn.as_ref().is_some_and(|turn| turn.text.is_empty() && !is_speech(turn));
         self.interrupt(now, out);
-        self.failures += 1;
+        // Who makes a noise while nobody can tell what it is need not hear the same again.
+        let noise_again = may_be_noise && self.failing.is_some();
+        let failing = self.failing.get_or_insert(Failing { since: now, times: 0 });
+        failing.times += 1;
+        let in_vain = failing.times >= FEWEST_FAILURES && now.since(failing.since) >= self.limits.give_up_after;
         if self.ending.is_some() {
             self.schedule_hang_up(now);
-        } else if self.failures >= FAILURES_TO_GIVE_UP {
+        } else if in_vain {
             self.end_politely(now, EndCause::SpeechFailed, false, out);
-        } else if !was_prompt {
-            self.say(self.settings.fallback.clone(), out);
+        } else if !(was_prompt || noise_again) {
+            self.apologise(out);
         }
     }
 
     fn transcribed(&mut self, now: Moment, hearing: HearingId, text: String, out: &mut Outbox) {
         let asked = self.turn.as_ref().filter(|t| t.hearing == hearing && t.answer.is_none());
         let Some(turn) = asked else { return };
-        let voiced_ms = turn.heard.as_ref().map_or(0, |h| h.voiced_ms);
         if !text.is_empty() {
             self.caller_line_known(now, text, out);
-        } else if voiced_ms >= SHORTEST_SPEECH_MS || turn.barged_in {
+        } else if is_speech(turn) {
             self.caller_line_known(now, UNCLEAR.to_owned(), out);
         } else {
             self.turn = None;
@@ -111,4 +119,9 @@ impl Conversation {
         let ahead = self.attempt.as_mut().map(|attempt| &mut attempt.turn);
         self.turn.as_mut().into_iter().chain(ahead).find(|t| t.answer == Some(utterance))
     }
+}
+
+/// It sounds like words, whether they can be made out or not.
+fn is_speech(turn: &Turn) -> bool {
+    turn.barged_in || turn.heard.as_ref().is_some_and(|heard| heard.voiced_ms >= SHORTEST_SPEECH_MS)
 }

@@ -17,10 +17,7 @@ const LAST_WORD: Duration = Duration::from_millis(400);
 /// Longest goodbye; then the call ends in mid-word.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(15);
 
-/// Longest time a turn may stay without a sound of an answer, should speech never report.
-const LONGEST_THOUGHT: Duration = Duration::from_secs(30);
-
-/// Longest pause in the middle of what the agent says, should speech never report.
+/// Longest wait for a fixed text, or for more of it, should speech never report.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 impl Conversation {
@@ -98,24 +95,40 @@ impl Conversation {
         self.end_politely(now, EndCause::MaxDuration, false, out);
     }
 
+    /// An answer that is too long in coming is not waited for: each stage may be in its time, and all together are not.
     fn give_up_thinking(&mut self, now: Moment, out: &mut Outbox) {
         let waiting = self.turn.as_ref().filter(|t| t.times.first_packet.is_none() && !t.errand.waits());
-        let since = |turn: &Turn| turn.errand.answered().unwrap_or(turn.times.ended);
-        let Some(turn) = waiting.filter(|t| now.since(since(t)) >= LONGEST_THOUGHT) else { return };
-        let stage = if turn.answer.is_none() { SpeechStage::Transcription } else { SpeechStage::Chat };
+        let Some(turn) = waiting.filter(|turn| !self.voice_waits && now >= self.answer_due(turn)) else { return };
+        let stage = match turn.times.first_token {
+            _ if turn.answer.is_none() => SpeechStage::Transcription,
+            Some(_) if turn.errand.answered().is_none() => SpeechStage::Synthesis,
+            _ => SpeechStage::Chat,
+        };
         out.speech(SpeechCommand::Cancel);
-        let error = format!("no answer to the turn within {} s", LONGEST_THOUGHT.as_secs());
+        let error = format!("nothing of an answer within {} ms", self.limits.answer_within.as_millis());
         self.speech_failed(now, stage, error, out);
+    }
+
+    /// When the caller has waited long enough for an answer.
+    fn answer_due(&self, turn: &Turn) -> Moment {
+        let (within, times) = (self.limits.answer_within, &turn.times);
+        match turn.errand.answered() {
+            Some(answered) => answered + within,
+            // Keys are worked on from the turn's end, speech while the caller pauses.
+            None if turn.heard.is_none() => times.ended + within,
+            None => (times.last_voiced + within).max(times.ended + within / 2),
+        }
     }
 
     /// What was begun to be said and is not heard any more will not be heard: speech has lost it.
     fn give_up_speaking(&mut self, now: Moment, out: &mut Outbox) {
         let begun = self.speaker.is_audible() || self.prompt.is_some();
-        if !begun || now.since(self.last_sound) < LONGEST_PAUSE {
+        let longest = if self.prompt.is_some() { LONGEST_PAUSE } else { self.limits.answer_within };
+        if !begun || now.since(self.last_sound) < longest {
             return;
         }
         out.speech(SpeechCommand::Cancel);
-        let error = format!("nothing more to say came for {} s", LONGEST_PAUSE.as_secs());
+        let error = format!("nothing more to say came for {} ms", longest.as_millis());
         self.speech_failed(now, SpeechStage::Synthesis, error, out);
     }
 

@@ -19,7 +19,7 @@ use super::history::History;
 use super::keys::Keys;
 use super::listener::{CallerTurn, Listener};
 use super::outbox::{Cue, Outbox};
-use super::settings::{AgentSettings, Interruptible};
+use super::settings::{AgentSettings, Interruptible, SpeechLimits};
 use super::speaker::{Heard, Speaker, Spoken};
 use super::speculation::Speculation;
 use super::speech_link::{HearingId, Pipeline, SoFar, SpeechCommand, TurnId, UtteranceId};
@@ -33,13 +33,11 @@ use speculation::Attempt;
 pub use tools::Errand;
 use tools::Running;
 
-/// Provider failures in a row after which the agent gives up politely.
-const FAILURES_TO_GIVE_UP: u32 = 3;
-
 /// One call's conversation.
 #[derive(Debug)]
 pub struct Conversation {
     settings: Arc<AgentSettings>,
+    limits: SpeechLimits,
     law: Law,
     history: History,
     /// What the model may call.
@@ -75,7 +73,8 @@ pub struct Conversation {
     /// Since when nobody has spoken.
     quiet_since: Moment,
     silence_prompts_used: usize,
-    failures: u32,
+    /// Speech has failed since it last served an answer.
+    failing: Option<Failing>,
     ending: Option<Ending>,
     /// Keys are being pressed.
     voice_waits: bool,
@@ -83,6 +82,13 @@ pub struct Conversation {
     /// Since when the agent waits, and how long it did before.
     paused: Option<Moment>,
     aside: Duration,
+}
+
+/// Failures in a row.
+#[derive(Debug, Clone, Copy)]
+struct Failing {
+    since: Moment,
+    times: u32,
 }
 
 /// The agent is about to end the call.
@@ -112,8 +118,15 @@ pub struct CallerFrame<'a> {
 // === impl Conversation ===
 
 impl Conversation {
-    pub fn new(settings: Arc<AgentSettings>, toolbox: Toolbox, law: Law, started: Moment) -> Self {
+    pub fn new(
+        settings: Arc<AgentSettings>,
+        limits: SpeechLimits,
+        toolbox: Toolbox,
+        law: Law,
+        started: Moment,
+    ) -> Self {
         Self {
+            limits,
             law,
             history: History::new(&settings.instructions),
             toolbox,
@@ -138,7 +151,7 @@ impl Conversation {
             last_sound: started,
             quiet_since: started,
             silence_prompts_used: 0,
-            failures: 0,
+            failing: None,
             ending: None,
             voice_waits: false,
             paused: None,
@@ -158,6 +171,8 @@ impl Conversation {
             self.say(self.settings.greeting.clone(), out);
             self.greeting = true;
         }
+        let (law, voice, text) = (self.law, self.settings.voice.clone(), self.settings.fallback.clone());
+        out.speech(SpeechCommand::Prepare { law, voice, text });
     }
 
     /// The next 20 ms: hears the caller's frame and fills the agent's. True if the agent's frame is voice.
@@ -243,10 +258,19 @@ impl Conversation {
 
     /// Starts saying a fixed text in place of whatever was to be said.
     fn say(&mut self, text: String, out: &mut Outbox) {
+        self.start_saying(text, false, out);
+    }
+
+    /// Says that something went wrong, to a caller who has waited for that already.
+    fn apologise(&mut self, out: &mut Outbox) {
+        self.start_saying(self.settings.fallback.clone(), true, out);
+    }
+
+    fn start_saying(&mut self, text: String, urgent: bool, out: &mut Outbox) {
         self.drop_attempt(out);
         let utterance = self.begin_utterance();
         self.prompt = Some(text.clone());
-        out.speech(SpeechCommand::Say { utterance, law: self.law, voice: self.settings.voice.clone(), text });
+        out.speech(SpeechCommand::Say { utterance, law: self.law, voice: self.settings.voice.clone(), text, urgent });
     }
 
     fn begin_utterance(&mut self) -> UtteranceId {
@@ -281,12 +305,18 @@ impl Conversation {
         }
     }
 
-    /// Asks for the answer to the caller's line.
+    /// Asks for the answer to the caller's line: the model's, unless the agent has one for such a line.
     fn ask_for_answer(&mut self, line: &str, out: &mut Outbox) -> UtteranceId {
-        let messages = self.history.with_caller_line(line);
         let utterance = self.begin_utterance();
-        let (voice, tools) = (self.settings.voice.clone(), self.toolbox.definitions());
-        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages, tools });
+        let (law, voice) = (self.law, self.settings.voice.clone());
+        let fixed = self.settings.replies.iter().find(|reply| reply.answers(line));
+        out.speech(match fixed {
+            Some(reply) => SpeechCommand::Say { utterance, law, voice, text: reply.text.clone(), urgent: false },
+            None => {
+                let (messages, tools) = (self.history.with_caller_line(line), self.toolbox.definitions());
+                SpeechCommand::Respond { utterance, law, voice, keep: self.settings.keep_voice, messages, tools }
+            }
+        });
         utterance
     }
 

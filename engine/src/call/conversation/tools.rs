@@ -188,7 +188,7 @@ impl Conversation {
     pub(super) fn handed_over(&mut self, now: Moment, utterance: UtteranceId, out: &mut Outbox) {
         let Some(turn) = self.turn_answered_by(utterance) else { return self.speaker.complete(utterance) };
         turn.errand.said = true;
-        self.failures = 0;
+        self.failing = None;
         self.speaker.sentences_are_whole(utterance);
         self.settle(now, utterance, out);
     }
@@ -221,7 +221,8 @@ impl Conversation {
     fn ask_for_more(&mut self, utterance: UtteranceId, out: &mut Outbox) {
         let messages = self.history.with_results(&self.speaker.text());
         let (voice, tools) = (self.settings.voice.clone(), self.toolbox.definitions());
-        out.speech(SpeechCommand::Respond { utterance, law: self.law, voice, messages, tools });
+        let (law, keep) = (self.law, self.settings.keep_voice);
+        out.speech(SpeechCommand::Respond { utterance, law, voice, keep, messages, tools });
     }
 
     /// Says something to who waits in silence for results, and gives up tools of which nothing is heard.
@@ -237,7 +238,7 @@ impl Conversation {
         if self.speaker.first_sentence().is_none() {
             turn.errand.said = false;
             let voice = self.settings.voice.clone();
-            out.speech(SpeechCommand::Say { utterance, law: self.law, voice, text });
+            out.speech(SpeechCommand::Say { utterance, law: self.law, voice, text, urgent: false });
         }
     }
 

@@ -21,6 +21,9 @@ fn acceptance() -> Acceptance {
             silence_after_ms: 8000,
             rtp_timeout_s: 15,
             tools: Vec::new(),
+            pipeline: None,
+            replies: Vec::new(),
+            keep_voice: None,
         },
         max_call_s: 90,
         record: true,
@@ -66,4 +69,16 @@ fn an_acceptance_without_time_or_owner_cannot_be_carried_out() {
     assert_eq!(Admitted::try_from(Acceptance { max_call_s: 0, ..acceptance() }), Err(BadAcceptance::NoTime));
     let nobody = Acceptance { account_id: String::new(), ..acceptance() };
     assert_eq!(Admitted::try_from(nobody), Err(BadAcceptance::Missing("account_id")));
+}
+
+#[test]
+fn the_edge_chooses_how_the_agent_hears_and_what_needs_no_model() {
+    let mut chosen = acceptance();
+    chosen.agent.pipeline = Some(accounts::Pipeline::Realtime);
+    chosen.agent.keep_voice = Some(false);
+    let reply = |question: &str, text: &str| FixedReply { questions: vec![question.to_owned()], text: text.to_owned() };
+    chosen.agent.replies = vec![reply("are you open", "We are."), reply("*", "It would answer everything.")];
+    let agent = Admitted::try_from(chosen).unwrap().agent;
+    assert_eq!((agent.pipeline, agent.keep_voice), (Pipeline::SpeechToSpeech, false));
+    assert_eq!(agent.replies, [Reply::new(&["are you open".to_owned()], "We are.".to_owned()).unwrap()]);
 }

@@ -137,6 +137,10 @@ struct Raw {
     _noise_suppression: IgnoredAny,
     #[serde(default, rename = "hold_timeout_s")]
     _hold_timeout_s: IgnoredAny,
+    #[serde(default, rename = "keep_voice")]
+    _keep_voice: IgnoredAny,
+    #[serde(default, rename = "replies")]
+    _replies: IgnoredAny,
     #[serde(default, rename = "tools")]
     _tools: IgnoredAny,
     #[serde(default, rename = "mcp")]

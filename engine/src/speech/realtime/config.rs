@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::speech::openai::Secret;
+use crate::speech::tariff::RealtimePrices;
 
 /// A provider of speech-to-speech.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct RealtimeConfig {
     /// Writes down what the caller said; the model itself hears the sound.
     pub transcription_model: String,
     pub patience: Patience,
+    pub prices: RealtimePrices,
 }
 
 /// Longest waits.
@@ -80,6 +82,7 @@ impl Default for RealtimeConfig {
             voice: "marin".to_owned(),
             transcription_model: "gpt-4o-mini-transcribe".to_owned(),
             patience: Patience::default(),
+            prices: RealtimePrices::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audio::g711::Law;
+use crate::speech::tariff::SpokenTokens;
 
 /// What we send. Each has an `event_id`, which an `error` that answers it repeats.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -182,12 +183,34 @@ pub struct StatusDetails {
     pub error: Option<ApiError>,
 }
 
-/// Tokens, for the log.
+/// Tokens of a response.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Usage {
     pub input_tokens: u64,
     pub output_tokens: u64,
+    pub input_token_details: InputDetails,
+    pub output_token_details: OutputDetails,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct InputDetails {
+    pub text_tokens: u64,
+    pub cached_tokens: u64,
+    pub cached_tokens_details: CachedDetails,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct CachedDetails {
+    pub text_tokens: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct OutputDetails {
+    pub text_tokens: u64,
 }
 
 /// An item of a response: what is said, or a function that is called.
@@ -248,6 +271,22 @@ impl SessionState {
     /// What the server's audio is, if it says so.
     pub fn output_format(&self) -> Option<&str> {
         Some(self.audio.as_ref()?.output.as_ref()?.format.as_ref()?.name.as_str())
+    }
+}
+
+// === impl Usage ===
+
+impl From<Usage> for SpokenTokens {
+    fn from(usage: Usage) -> Self {
+        let Usage { input_tokens, output_tokens, input_token_details, output_token_details } = usage;
+        Self {
+            input: input_tokens,
+            text_input: input_token_details.text_tokens,
+            cached: input_token_details.cached_tokens,
+            cached_text: input_token_details.cached_tokens_details.text_tokens,
+            output: output_tokens,
+            text_output: output_token_details.text_tokens,
+        }
     }
 }
 

@@ -156,7 +156,7 @@ impl Session {
                 self.close();
             }
             // Not a session's.
-            SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => {}
+            SpeechCommand::Prepare { .. } | SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => {}
         }
     }
 

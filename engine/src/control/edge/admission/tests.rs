@@ -117,6 +117,9 @@ fn acceptance(to: &str) -> Acceptance {
         silence_after_ms: 8000,
         rtp_timeout_s: 15,
         tools: Vec::new(),
+        pipeline: None,
+        replies: Vec::new(),
+        keep_voice: None,
     };
     let account_id = format!("acc of {}", dialled(to));
     Acceptance { account_id, profile_id: "prf".to_owned(), agent, max_call_s: 60, record: false }

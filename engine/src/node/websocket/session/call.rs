@@ -276,6 +276,9 @@ fn setup(node: &Node, call_id: String, start: Start, admitted: Admitted) -> Call
         },
         media: MediaSetup::Frames { law: Law::Mu },
         agent: variables.fill_in(&admitted.agent),
+        limits: node.speech_limits,
+        // Whose line it is knows what it costs.
+        minute_microcredits: 0,
     }
 }
 

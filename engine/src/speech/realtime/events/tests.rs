@@ -200,11 +200,16 @@ fn the_end_of_a_response_is_read_with_its_reason_and_usage() {
         "object": "realtime.response", "id": "resp_1", "status": "failed",
         "status_details": {"type": "failed", "error": {"type": "server_error", "code": "overloaded", "message": "Later."}},
         "output": [], "conversation_id": "conv_1", "output_modalities": ["audio"], "max_output_tokens": "inf",
-        "usage": {"total_tokens": 12, "input_tokens": 7, "output_tokens": 5, "input_token_details": {"text_tokens": 7}},
+        "usage": {"total_tokens": 253, "input_tokens": 132, "output_tokens": 121,
+            "input_token_details": {"text_tokens": 119, "audio_tokens": 13, "image_tokens": 0, "cached_tokens": 64,
+                "cached_tokens_details": {"text_tokens": 60, "audio_tokens": 4, "image_tokens": 0}},
+            "output_token_details": {"text_tokens": 30, "audio_tokens": 91}},
         "metadata": null}});
     let ServerEvent::ResponseDone { response } = read(done) else { panic!("another event") };
     assert_eq!((response.id.as_str(), response.status), ("resp_1", ResponseStatus::Failed));
-    assert_eq!(response.usage, Some(Usage { input_tokens: 7, output_tokens: 5 }));
+    let tokens =
+        SpokenTokens { input: 132, text_input: 119, cached: 64, cached_text: 60, output: 121, text_output: 30 };
+    assert_eq!(response.usage.map(SpokenTokens::from), Some(tokens));
     assert_eq!(response.status_details.unwrap().error.unwrap().words(), "Later. (overloaded)");
     let created = json!({"type": "response.created", "event_id": "event_1", "response": {
         "id": "resp_1", "status": "in_progress", "status_details": null, "output": [], "usage": null}});

@@ -130,7 +130,7 @@ impl Session {
             return;
         };
         if let Some(usage) = done.usage {
-            tracing::debug!(input = usage.input_tokens, output = usage.output_tokens, "tokens of a spoken answer");
+            self.tell(SpeechEvent::Used(self.config.prices.answer(usage.into())));
         }
         let turn = self.turn.as_mut().filter(|turn| !response.cancelled && turn.number == response.turn);
         let Some(turn) = turn else { return self.advance(now) };

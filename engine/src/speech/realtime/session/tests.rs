@@ -49,7 +49,7 @@ impl Bench {
 
     fn wants(&mut self, utterance: u32, messages: Vec<ChatMessage>) {
         let tools = Arc::new([]);
-        self.command(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, messages, tools });
+        self.command(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, keep: true, messages, tools });
     }
 
     fn server(&mut self, event: Value) {
@@ -525,7 +525,7 @@ fn an_error_about_something_else_changes_nothing() {
 #[test]
 fn a_fixed_text_is_the_synthesiser_s() {
     let mut bench = Bench::connected();
-    let say = SpeechCommand::Say { utterance: 1, law: Law::Mu, voice: None, text: "Hello.".to_owned() };
+    let say = SpeechCommand::Say { utterance: 1, law: Law::Mu, voice: None, text: "Hello.".to_owned(), urgent: false };
     bench.command(say.clone());
     assert_eq!(bench.stages, [say]);
     assert!(bench.sent().is_empty());

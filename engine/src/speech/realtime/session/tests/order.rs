@@ -70,7 +70,7 @@ proptest! {
                 Happens::Wants { words } => bench.wants(number, vec![system(), user(if words { "When?" } else { "[pressed 1]" })]),
                 Happens::Says => {
                     let text = "Hello.".to_owned();
-                    bench.command(SpeechCommand::Say { utterance: number, law: Law::Mu, voice: None, text });
+                    bench.command(SpeechCommand::Say { utterance: number, law: Law::Mu, voice: None, text, urgent: false });
                 }
                 Happens::Heard { ms } => {
                     bench.command(SpeechCommand::Heard { utterance: number - 1, ms, text: "Yes.".to_owned() });
