@@ -29,7 +29,9 @@ def main():
     rows = []
     for part in options.parts if options.parts and "all" not in options.parts else PARTS:
         try:
-            rows += PARTS[part](options)
+            for row in PARTS[part](options):
+                rows.append(row)
+                print("  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
         except FileNotFoundError as missing:
             print(f"without {part}: {missing}", file=sys.stderr)
     print()
