@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from processes import CACHE, LOOPBACK, Process, binary, free_port, listens
+from processes import CACHE, LOOPBACK, Process, binary, free_port, listens, loadtest
 
 HERE = Path(__file__).resolve().parent
 # A Python that has pipecat-ai[silero,openai,websocket]==1.14.0 (active-call's providers need its httpx and websockets).
@@ -19,8 +19,8 @@ class Stub:
     def __init__(self, reply, directory):
         port = free_port()
         self.url = f"http://{LOOPBACK}:{port}/v1"
-        self.process = Process([binary("loadtest"), "ai-stub", "--listen", f"{LOOPBACK}:{port}", "--reply", reply],
-                               directory, listens(port))
+        self.process = Process(loadtest("ai-stub", "--listen", f"{LOOPBACK}:{port}", "--reply", reply), directory,
+                               listens(port))
 
     def end(self):
         self.process.end()

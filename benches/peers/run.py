@@ -20,7 +20,7 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; none: all of them")
     parser.add_argument("--calls", type=int, default=200, help="calls through rtpengine and us; a fifth with Opus")
     parser.add_argument("--seconds", type=int, default=10, help="how long CPU is counted")
-    parser.add_argument("--callers", type=int, default=8, help="callers at a time who try how it feels")
+    parser.add_argument("--callers", type=int, help="callers at a time who try how it feels")
     parser.add_argument("--most", type=int, default=12, help="calls of each kind at most")
     parser.add_argument("--talkers", type=int, help="conversations at a time whose CPU and memory are counted")
     options = parser.parse_args()
@@ -29,7 +29,9 @@ def main():
     rows = []
     for part in options.parts if options.parts and "all" not in options.parts else PARTS:
         try:
-            rows += PARTS[part](options)
+            for row in PARTS[part](options):
+                rows.append(row)
+                print("  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
         except FileNotFoundError as missing:
             print(f"without {part}: {missing}", file=sys.stderr)
     print()

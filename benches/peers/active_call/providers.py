@@ -1,6 +1,7 @@
 """Deepgram's transcription and Aliyun's CosyVoice, as active-call speaks them, over an OpenAI-compatible server.
 
-Deepgram's part waits for the silence it is asked to wait for (`endpointing`), which active-call has at 300 ms.
+Deepgram's part waits for the silence it is asked to wait for (`endpointing`). By itself active-call asks for 300 ms and
+answers inside of sentences; `playbook.md` asks for 700.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import httpx
 from websockets.asyncio.server import serve
 
 # Over this a packet is speech: the callers' recordings are clean.
-LOUD = 300
+LOUD = 120
 # Speech of so long is told of before its end.
 FIRST_WORDS_MS = 300
 client = httpx.AsyncClient(base_url=os.environ["OPENAI_BASE_URL"])

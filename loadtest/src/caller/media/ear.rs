@@ -1,6 +1,8 @@
 //! What comes back on a leg: counted by header, listened to by energy, kept by timestamp.
 //! No sockets; what comes, comes with its time.
 
+use std::time::Duration;
+
 use engine::audio::codec::{Codec, Decoder};
 use engine::audio::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 use engine::clock::Moment;
@@ -14,6 +16,9 @@ use crate::measure::spacing::{Arrival, SpacingMeter};
 /// More silence than this before a packet is a broken timestamp and not worth the memory: 60 s.
 const LONGEST_HOLE: usize = 60 * 8000;
 
+/// Without a packet for so long the other side pauses (silence suppression, RFC 3551 section 4.1).
+const PAUSE: Duration = Duration::from_millis(100);
+
 pub struct Ear {
     meter: SpacingMeter,
     finder: SpeechFinder,
@@ -21,6 +26,7 @@ pub struct Ear {
     ignored: u64,
     rtcp: u64,
     first_packet: Option<Moment>,
+    last_packet: Option<Moment>,
     audio: Option<Audio>,
     decoder: Option<(Codec, Decoder)>,
 }
@@ -45,6 +51,7 @@ impl Ear {
             ignored: 0,
             rtcp: 0,
             first_packet: None,
+            last_packet: None,
             audio: keep_audio.then(Audio::default),
             decoder: None,
         }
@@ -110,7 +117,15 @@ impl Ear {
         }
     }
 
+    /// 20 ms are over, to be told after what came in them: whoever sends nothing says nothing.
+    pub fn rest(&mut self, now: Moment, tell: impl FnMut(Event)) {
+        if self.last_packet.is_some_and(|last| now.since(last) >= PAUSE) {
+            self.listen(now, &[0; FRAME_SAMPLES], tell);
+        }
+    }
+
     fn came(&mut self, at: Moment, tell: &mut impl FnMut(Event)) {
+        self.last_packet = Some(at);
         if self.first_packet.is_none() {
             self.first_packet = Some(at);
             tell(Event::FirstPacket { at });

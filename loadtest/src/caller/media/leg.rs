@@ -117,6 +117,10 @@ impl Leg {
     pub fn tick(&mut self, clock: &KernelClock, late: Duration, buffer: &mut Buffer) {
         let Some(route) = self.route else { return };
         self.receive(clock, &route, buffer);
+        let events = &self.events;
+        self.ear.rest(clock.now(), |event| {
+            let _ = events.send(event);
+        });
         self.send(clock, &route, late);
     }
 

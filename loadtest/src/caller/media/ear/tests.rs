@@ -83,3 +83,19 @@ fn what_is_not_the_negotiated_audio_is_ignored_and_counted() {
     assert_eq!(events, []);
     assert_eq!((report.ignored, report.rtcp, report.received.packets), (2, 1, 0));
 }
+
+#[test]
+fn a_voice_is_over_when_its_sender_stops_sending() {
+    let mut ear = Ear::new(false);
+    let mut events = Vec::new();
+    let ms = Moment::from_millis;
+    for n in 0..50_u16 {
+        ear.hear(ms(u64::from(n) * 20), &datagram(n, u32::from(n) * 160, 5, 8000), &ROUTE, |event| events.push(event));
+        ear.rest(ms(u64::from(n) * 20 + 10), |event| events.push(event));
+    }
+    assert!(!events.iter().any(|event| matches!(event, Event::VoiceEnded { .. })), "{events:?}");
+    for n in 50..200 {
+        ear.rest(ms(n * 20), |event| events.push(event));
+    }
+    assert_eq!(events.last(), Some(&Event::VoiceEnded { last: ms(49 * 20) }));
+}
