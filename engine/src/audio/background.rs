@@ -30,8 +30,8 @@ impl Background {
 
     /// Takes the level of the next frame, dBov.
     pub fn follow(&mut self, level_dbov: f32) {
-        // Digital silence is a sender that says nothing, not a quiet room.
-        if level_dbov <= SILENCE_DBOV {
+        // Nothing was received yet. Later, silence is a quiet room, or a sender that sends only what is loud.
+        if level_dbov <= SILENCE_DBOV && self.mean == 0.0 {
             return;
         }
         let power = 10f32.powf(level_dbov / 10.0);
@@ -44,7 +44,8 @@ impl Background {
         self.mean_dbov() >= self.lowest.get() + STANDS_OUT_DB
     }
 
-    fn mean_dbov(&self) -> f32 {
+    /// How loud it is now, dBov.
+    pub fn mean_dbov(&self) -> f32 {
         10.0 * self.mean.log10()
     }
 }

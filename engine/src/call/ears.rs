@@ -19,6 +19,9 @@ const FADED_DB: f32 = 24.0;
 /// is behind the caller is not the caller.
 const NOISY_DB: f32 = 30.0;
 
+/// Whoever is as loud as the caller is, give or take this, is the caller, dB.
+const AS_LOUD_DB: f32 = 3.0;
+
 /// Frames after a loud one that may be quiet: a word is not loud all through.
 const NEAR_FRAMES: u32 = 3;
 
@@ -100,8 +103,10 @@ impl Ears {
             let above_noise = self.detector.opens_at_dbov().min(self.level_dbov - FADED_DB / 2.0);
             let audible = above_noise.max(self.level_dbov - FADED_DB);
             let noisy = self.detector.noise_floor_dbov() > self.level_dbov - NOISY_DB;
-            let stands_out = voice.level_dbov >= audible && (!noisy || self.background.is_exceeded());
-            return CallerVoice { voiced: voice.voiced && stands_out, near: false, pitched: false };
+            let as_loud = self.background.mean_dbov() >= self.level_dbov - AS_LOUD_DB;
+            let stands_out = !noisy || as_loud || self.background.is_exceeded();
+            let voiced = voice.voiced && voice.level_dbov >= audible && stands_out;
+            return CallerVoice { voiced, near: false, pitched: false };
         }
         self.echo.said(agent.unwrap_or(&[0; FRAME_SAMPLES]));
         // Where the gate is closed there is nothing an echo could be mistaken for.
