@@ -27,9 +27,16 @@ fn what_becomes_louder_and_stays_so_is_behind_after_six_seconds() {
 }
 
 #[test]
-fn a_sender_that_says_nothing_is_no_quiet_room() {
+fn a_first_word_is_not_what_is_behind_its_speaker() {
     let mut background = Background::new();
-    after(&mut background, -40.0, 100);
-    assert!(!after(&mut background, -96.0, 100));
-    assert!(!after(&mut background, -40.0, 1));
+    after(&mut background, -96.0, 100);
+    assert!(after(&mut background, -30.0, 45));
+}
+
+#[test]
+fn who_sends_only_what_is_loud_stands_out_from_the_silence_between() {
+    let mut background = Background::new();
+    after(&mut background, -30.0, 100);
+    after(&mut background, -96.0, 100);
+    assert!(after(&mut background, -30.0, 100));
 }
