@@ -65,8 +65,9 @@ pub struct SimReport {
 pub struct Model {
     /// One call in so many conversed to its end; the others carried media until both directions were proven.
     pub media_one_in: u64,
-    /// `Call`s that were made, each on its own.
+    /// `Call`s that were made, each on its own, and ticked; those among them that conversed to their end.
     pub call_instances: u64,
+    pub conversing: u64,
     /// Bytes of a `Call` itself, without what it has on the heap.
     pub call_bytes: usize,
     pub ticks: u64,
@@ -120,6 +121,7 @@ impl SimReport {
             model: Model {
                 media_one_in: plan.media_one_in,
                 call_instances: counts.calls,
+                conversing: counts.conversing,
                 call_bytes: size_of::<engine::call::Call>(),
                 ticks: counts.ticks,
                 packets_in: counts.packets_in,
@@ -201,7 +203,7 @@ const STRETCH_S: u64 = crate::sim::STRETCH.as_secs();
 impl fmt::Display for SimReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::default();
-        let Model { media_one_in, call_instances, call_bytes, ticks, packets_in, .. } = self.model;
+        let Model { media_one_in, call_instances, conversing, call_bytes, ticks, packets_in, .. } = self.model;
         table
             .row(
                 "simulated",
@@ -214,7 +216,7 @@ impl fmt::Display for SimReport {
                 "real in it",
                 format!("{call_instances} calls of {call_bytes} bytes, {ticks} ticks, {packets_in} packets taken"),
             )
-            .row("conversing to their end", format!("one call in {media_one_in}"))
+            .row("conversing to their end", format!("{conversing} calls, one in {media_one_in}"))
             .row("calls", format!("{} offered, {} answered, {} refused", self.offered, self.answered, self.refused))
             .row(
                 "how they ended",

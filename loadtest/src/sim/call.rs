@@ -129,6 +129,7 @@ impl SimCall {
             dead,
             proven: false,
         };
+        counts.conversing += u64::from(call.converses);
         call.take_wishes(new.starts, plan, counts);
         call
     }

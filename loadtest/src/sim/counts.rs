@@ -10,6 +10,8 @@ use engine::clock::Moment;
 pub struct Counts {
     /// `Call`s that were made.
     pub calls: u64,
+    /// Those of them that carry media to their end.
+    pub conversing: u64,
     /// `Call::tick`s.
     pub ticks: u64,
     /// RTP packets given to calls, and sent by them.
@@ -55,6 +57,7 @@ pub struct Samples {
 impl Counts {
     pub fn merge(&mut self, other: &Self) {
         self.calls += other.calls;
+        self.conversing += other.conversing;
         self.ticks += other.ticks;
         self.packets_in += other.packets_in;
         self.packets_out += other.packets_out;

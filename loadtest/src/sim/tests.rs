@@ -57,6 +57,15 @@ fn a_quiet_fleet_answers_every_call_and_is_heard_both_ways() {
     assert!(report.caller_heard.count >= 3, "{report}");
     assert!((400.0..2500.0).contains(&report.caller_heard.p50_ms), "{report}");
     assert_eq!(report.unanswered, 0);
+    assert!(report.model.conversing > 0 && report.model.conversing * 20 < report.model.call_instances, "{report}");
+}
+
+#[test]
+fn with_media_for_all_every_call_ticks_to_its_end() {
+    let few = Plan { calls: 12, nodes: 2, length: 20 * S, ..quiet() };
+    let (all, some) = (report(&Plan { media_one_in: 1, ..few.clone() }), report(&few));
+    assert_eq!((all.model.conversing, all.answered), (all.model.call_instances, some.answered));
+    assert!(all.model.ticks > some.model.ticks * 4, "{} and {}", all.model.ticks, some.model.ticks);
 }
 
 #[test]
