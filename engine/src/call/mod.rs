@@ -317,6 +317,18 @@ impl Call {
         }
     }
 
+    /// By what the SDPs agreed on neither side sends, and the agent waits: a tick a second is enough.
+    pub fn rests(&self) -> bool {
+        self.line.rests() && matches!(self.company, Company::Agent)
+    }
+
+    /// So many ticks were left out, as those of a call that rests are: our stream's time goes on.
+    pub fn pass_over(&mut self, ticks: u32) {
+        if let Some(leg) = self.line.rtp_mut() {
+            leg.pass_over(ticks);
+        }
+    }
+
     /// Another packet of the last tick, where the other side wants shorter ones than ours; to be asked until there is
     /// none.
     pub fn send_more(&mut self, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
