@@ -96,7 +96,7 @@ impl Worker {
                     let _ = live.notices.try_send(CallNotice::Said);
                 }
                 Wish::Transfer(wish) => {
-                    let _ = live.notices.try_send(CallNotice::Transfer(wish));
+                    let _ = live.notices.try_send(CallNotice::Transfer(Box::new(wish)));
                 }
                 Wish::Press(key) => {
                     let _ = live.notices.try_send(CallNotice::Press(key));
