@@ -99,7 +99,8 @@ impl SipCall {
                     Some(DialogEvent::Ended { cause }) => return our_cause.unwrap_or(cause_of(&cause)),
                     None => return our_cause.unwrap_or(EndCause::SignallingFailed),
                     Some(event) => {
-                        self.on_dialog(event).await;
+                        // Seldom, and large.
+                        Box::pin(self.on_dialog(event)).await;
                         continue;
                     }
                 },
@@ -110,7 +111,7 @@ impl SipCall {
                         continue;
                     }
                     CallNotice::Transfer(wish) => {
-                        self.put_through(*wish, &mut transfer).await;
+                        Box::pin(self.put_through(*wish, &mut transfer)).await;
                         continue;
                     }
                     CallNotice::Press(key) => {
@@ -121,11 +122,11 @@ impl SipCall {
                     CallNotice::Gone { .. } => continue,
                 },
                 Some(order) = lifetime.orders.recv() => {
-                    self.carry_out(*order, &mut transfer, &offered).await;
+                    Box::pin(self.carry_out(*order, &mut transfer, &offered)).await;
                     continue;
                 }
                 Some(answered) = answers.recv() => {
-                    self.on_answer(*answered).await;
+                    Box::pin(self.on_answer(*answered)).await;
                     continue;
                 }
                 Some(cause) = lifetime.told_to_end.recv() => cause,
