@@ -8,4 +8,4 @@
 . "$(dirname "$0")/stack.bash"
 
 stack_start 1
-"$loadtest" calls --target "sip:agent@127.0.0.1:$kamailio_port" --calls "${1:-200}"
+"$loadtest" sip --target "sip:agent@127.0.0.1:$kamailio_port" --calls "${1:-200}"

@@ -14,7 +14,7 @@ use engine::call::{
 };
 use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
-use engine::rtp::{RtpPacket, write_header};
+use engine::rtp::{RtpPacket, is_rtcp, write_header};
 use engine::shard::{BridgeEnd, CallNotice, FromCaller, NOTICES, Reservation, ShardConfig, ShardHandle, ToCaller};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -170,6 +170,50 @@ async fn calls_share_a_socket_once_their_sources_are_known() {
     assert!([one.port, two.port].contains(&three.port));
     let heard = third.exchange(three.port);
     assert_eq!(RtpPacket::parse(&heard).unwrap().payload.len(), 160);
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_port_of_their_own_calls_are_heard_from_where_their_sdp_says() {
+    let bench = bench(31_320..=31_321);
+    let mut phones: Vec<Phone> = (1..=4).map(Phone::new).collect();
+    let mut calls = Vec::new();
+    for (name, phone) in ["one", "two", "three", "four"].into_iter().zip(&phones) {
+        calls.push(bench.call(name, phone.addr()).await);
+    }
+    assert!(calls.iter().all(|(call, _)| call.port == 31_320));
+    assert!(bench.shard.reserve(None, None).await.is_err(), "who names no address cannot be told from others");
+    let taken = phones[0].addr();
+    assert!(bench.shard.reserve(Some(taken), None).await.is_err(), "nor can who names another call's");
+    for phone in phones.iter_mut().rev() {
+        phone.exchange(31_320);
+    }
+    bench.shard.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_audio_either_way_wakes_up_when_its_session_changes() {
+    let mut bench = bench(31_322..=31_323);
+    let mut phone = Phone::new(1);
+    let reservation = bench.shard.reserve(Some(phone.addr()), None).await.unwrap();
+    let mut setup = setup("resting", phone.addr());
+    let MediaSetup::Rtp { session, .. } = &mut setup.media else { panic!("packets") };
+    let awake = session.clone();
+    (session.sends, session.receives) = (false, false);
+    let (notices, mut lines) = mpsc::channel(NOTICES);
+    bench.shard.start(reservation.key, setup, None, notices).await.unwrap();
+    // Its ticks go on, a second apart: the first report is due after two and a half, and then nothing else came.
+    phone.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut datagram = [0; 1500];
+    let bytes = phone.socket.recv(&mut datagram).unwrap();
+    assert!(is_rtcp(&datagram[..bytes]));
+    phone.socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    bench.shard.change(reservation.key, awake).await;
+    let heard = phone.exchange(reservation.port);
+    assert!(RtpPacket::parse(&heard).is_ok());
+    bench.shard.end(reservation.key, EndCause::CallerHungUp).await;
+    bench.ended().await;
+    lines.recv().await.unwrap();
     bench.shard.stop().await;
 }
 

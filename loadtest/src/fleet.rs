@@ -1,4 +1,4 @@
-//! Many callers at once: dialled at a steady rate, each in conversation for a time, then counted.
+//! Many callers at once: dialled at a rate, each in conversation for a time, then counted.
 //! One caller is `caller`; what the numbers mean is `report`.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::caller::{CallEnded, Caller, Conversation, LineHeard, Manners, Phone, Prepared, Target};
+use crate::caller::{CallEnded, Caller, Conversation, DialError, LineHeard, Manners, Phone, Prepared, Target};
 use crate::report::{CallResult, FleetCounts, FleetReport};
 
 /// What to run.
@@ -17,9 +17,11 @@ pub struct Fleet {
     pub calls: usize,
     /// New calls a second.
     pub rate: f64,
+    /// The rate rises to this from nothing in so long.
+    pub ramp: Duration,
     /// How long each call is in conversation.
     pub hold: Duration,
-    /// Repeated from the start when it is through.
+    /// Repeated from the start when it is through; without any, callers only listen.
     pub lines: Vec<Prepared>,
     pub target: Target,
     pub manners: Manners,
@@ -46,7 +48,7 @@ pub async fn count(phone: Arc<Phone>, fleet: Fleet, progress: Arc<Progress>, sto
     let mut calls = JoinSet::new();
     let start = Instant::now();
     for number in 0..fleet.calls {
-        let due = start + Duration::from_secs_f64(number as f64 / fleet.rate);
+        let due = start + due(number, fleet.rate, fleet.ramp);
         tokio::select! {
             () = sleep_until(due) => {}
             () = stop.cancelled() => break,
@@ -55,14 +57,22 @@ pub async fn count(phone: Arc<Phone>, fleet: Fleet, progress: Arc<Progress>, sto
     }
     let mut results = Vec::with_capacity(fleet.calls);
     while let Some(result) = calls.join_next().await {
-        results.push(result.unwrap_or_else(|error| CallResult {
-            setup: None,
-            lines: Vec::new(),
-            lost: Some(format!("the caller itself failed: {error}")),
-            media: None,
-        }));
+        results.push(result.unwrap_or_else(|error| never_up(format!("the caller itself failed: {error}"))));
     }
     FleetCounts::new(&results, progress.most_up.load(Ordering::Relaxed), stop.is_cancelled())
+}
+
+/// When a call is dialled, as the rate rises over `ramp` and then stays.
+pub(crate) fn due(number: usize, rate: f64, ramp: Duration) -> Duration {
+    let (number, ramp) = (number as f64, ramp.as_secs_f64());
+    // After t of the ramp, t² · rate / (2 · ramp) calls have been dialled.
+    let in_ramp = ramp * rate / 2.0;
+    let seconds = if number < in_ramp { (2.0 * number * ramp / rate).sqrt() } else { ramp + (number - in_ramp) / rate };
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn never_up(why: String) -> CallResult {
+    CallResult { setup: None, refused: None, lines: Vec::new(), lost: Some(why), media: None }
 }
 
 async fn one_call(
@@ -73,11 +83,13 @@ async fn one_call(
     stop: CancellationToken,
 ) -> CallResult {
     progress.dialled.fetch_add(1, Ordering::Relaxed);
+    let dialled = Instant::now();
     let mut caller = match phone.dial(&fleet.target).await {
         Ok(caller) => caller,
         Err(error) => {
             progress.lost.fetch_add(1, Ordering::Relaxed);
-            return CallResult { setup: None, lines: Vec::new(), lost: Some(error.to_string()), media: None };
+            let refused = matches!(error, DialError::Refused { .. }).then(|| dialled.elapsed());
+            return CallResult { refused, ..never_up(error.to_string()) };
         }
     };
     let up = progress.up.fetch_add(1, Ordering::Relaxed) + 1;
@@ -96,11 +108,14 @@ async fn one_call(
     progress.up.fetch_sub(1, Ordering::Relaxed);
     progress.finished.fetch_add(1, Ordering::Relaxed);
     progress.lost.fetch_add(usize::from(lost.is_some()), Ordering::Relaxed);
-    CallResult { setup: Some(setup), lines, lost, media }
+    CallResult { setup: Some(setup), refused: None, lines, lost, media }
 }
 
 /// Talks until the call is over, which before the end of the hold time means that it was lost.
 async fn converse(caller: &mut Caller, fleet: &Fleet, number: usize, heard: &mut Vec<LineHeard>) -> CallEnded {
+    if fleet.lines.is_empty() {
+        return listen(caller).await;
+    }
     let mut conversation = Conversation::new(caller, fleet.manners);
     if let Err(ended) = conversation.greeting().await {
         return ended;
@@ -116,5 +131,28 @@ async fn converse(caller: &mut Caller, fleet: &Fleet, number: usize, heard: &mut
             return ended;
         }
         place = next;
+    }
+}
+
+/// Until the call is over.
+async fn listen(caller: &mut Caller) -> CallEnded {
+    const A_WHILE: Duration = Duration::from_secs(3600);
+    loop {
+        if let Err(ended) = caller.listen(A_WHILE).await {
+            return ended;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_over_the_ramp_and_then_stays() {
+        let at = |number| due(number, 10.0, Duration::from_secs(4)).as_secs_f64();
+        // Half as many in the ramp as at the full rate.
+        assert_eq!([0, 5, 20, 30].map(at), [0.0, 2.0, 4.0, 5.0]);
+        assert_eq!(due(30, 10.0, Duration::ZERO), Duration::from_secs(3));
     }
 }

@@ -6,8 +6,10 @@ pub mod caller;
 pub mod capacity;
 pub mod cli;
 pub mod coordinator;
+pub mod echo;
 pub mod feel;
 pub mod fleet;
+pub mod hold;
 pub mod measure;
 pub mod node_events;
 /// The labelled set: shared with the engine's own tests in virtual time.

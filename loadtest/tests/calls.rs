@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use callee::{Callee, Manner, phone};
 use loadtest::caller::{Conversation, Manners, Prepared, Target};
+use loadtest::echo;
 use loadtest::fleet::{self, Fleet, Progress};
 use loadtest::measure::alignment;
 use loadtest::script::{Line, Script};
 use loadtest::talk::{self, Plan};
 use loadtest::voice::Utterance;
+use sip_bridge::{Endpoint, EndpointConfig};
 use tokio_util::sync::CancellationToken;
 
 /// A voice-like sound of its own for every `pitch_hz`, never periodic.
@@ -130,12 +132,31 @@ async fn a_call_nobody_answers_is_reported_and_not_waited_for() {
 }
 
 #[tokio::test]
+async fn an_echo_sends_back_what_a_caller_says() {
+    let endpoint = Endpoint::bind(EndpointConfig::new(([127, 0, 0, 1], 0).into())).await.unwrap();
+    let (address, stop) = (endpoint.handle().local_addr(), CancellationToken::new());
+    let serving = tokio::spawn(echo::serve(endpoint, stop.clone()));
+    let callee = Callee::start(manner(false)).await;
+    let target = Target { uri: format!("sip:echo@{address}"), ..callee.target(false) };
+    let mut caller = phone().await.dial(&target).await.unwrap();
+    let said = sound(300.0, 700);
+    caller.say(&said).await.unwrap();
+    caller.listen(Duration::from_millis(200)).await.unwrap();
+    let report = caller.hang_up().await.unwrap();
+    let found = alignment::compare(&report.heard, said.samples()).unwrap();
+    assert!(found.correlation >= 0.99, "{found:?}");
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_fleet_of_callers_loses_no_call_and_leaves_no_dialog() {
     let callee = Callee::start(manner(false)).await;
     let phone = Arc::new(phone().await);
     let fleet = Fleet {
         calls: 10,
         rate: 20.0,
+        ramp: Duration::ZERO,
         hold: Duration::from_secs(5),
         lines: vec![question()],
         target: callee.target(false),
@@ -161,6 +182,7 @@ async fn a_stopped_fleet_ends_its_calls_at_once() {
     let fleet = Fleet {
         calls: 1000,
         rate: 10.0,
+        ramp: Duration::ZERO,
         hold: Duration::from_secs(600),
         lines: vec![question()],
         target: callee.target(false),

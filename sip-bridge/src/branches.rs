@@ -15,7 +15,7 @@ const MAX_BRANCHES: usize = 16;
 /// One side that may answer.
 struct Branch {
     core: Arc<DialogCore>,
-    events: Option<mpsc::Receiver<DialogEvent>>,
+    events: Option<mpsc::Receiver<Box<DialogEvent>>>,
     /// RSeq of the last response taken.
     rseq: u32,
     /// Their answer to our offer, if it came reliably: later ones are ignored (RFC 3261 13.2.1).
@@ -29,7 +29,7 @@ pub(crate) struct Branches {
 }
 
 /// A dialog made or known, with its events unless they were taken before.
-pub(crate) type Made = (Arc<DialogCore>, mpsc::Receiver<DialogEvent>);
+pub(crate) type Made = (Arc<DialogCore>, mpsc::Receiver<Box<DialogEvent>>);
 
 impl Branches {
     pub fn new(agent: Arc<Agent>) -> Self {

@@ -26,7 +26,7 @@ pub struct IncomingCall {
     pub replaces: Option<DialogHandle>,
     agent: Arc<Agent>,
     core: Arc<DialogCore>,
-    events: Option<mpsc::Receiver<DialogEvent>>,
+    events: Option<mpsc::Receiver<Box<DialogEvent>>>,
     request: Request,
     responder: Responder,
     cancelled: CancellationToken,
@@ -58,7 +58,7 @@ impl IncomingCall {
     pub(crate) fn new(
         agent: Arc<Agent>,
         core: Arc<DialogCore>,
-        events: mpsc::Receiver<DialogEvent>,
+        events: mpsc::Receiver<Box<DialogEvent>>,
         request: Request,
         offer: Option<String>,
         responder: Responder,

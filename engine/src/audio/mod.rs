@@ -17,6 +17,7 @@ pub mod ringback;
 pub mod vad;
 
 mod conceal;
+mod decimate;
 mod jitter;
 mod line_noise;
 mod lowest;

@@ -2,6 +2,7 @@
 //! No decoding here: linear 16-bit samples in and out.
 
 use super::FRAME_SAMPLES;
+use super::decimate::Decimator;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
     Async, FixedAsync, Indexing, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
@@ -82,7 +83,9 @@ const SINC_TAPS: usize = 64;
 ///
 /// Output is trimmed of the filter's delay: after `flush`, it is as long as the input at the new rate, and in step.
 pub struct Resampler {
-    /// `None` when both rates are the same.
+    /// Where one rate is a whole multiple of the other, as speech's 24 kHz are.
+    decimator: Option<Decimator>,
+    /// For every other ratio; without either both rates are the same.
     inner: Option<Async<f32>>,
     from_hz: u32,
     to_hz: u32,
@@ -106,6 +109,7 @@ impl Resampler {
         }
         let step = from_hz.div_ceil(STEPS_A_SECOND) as usize;
         let mut this = Self {
+            decimator: None,
             inner: None,
             step,
             from_hz,
@@ -116,7 +120,9 @@ impl Resampler {
             taken: 0,
             given: 0,
         };
-        if from_hz != to_hz {
+        if from_hz > to_hz && from_hz.is_multiple_of(to_hz) {
+            this.decimator = Some(Decimator::new((from_hz / to_hz) as usize));
+        } else if from_hz != to_hz {
             let parameters = SincInterpolationParameters::new(SINC_TAPS, WindowFunction::Blackman2)
                 .interpolation(SincInterpolationType::Linear);
             let ratio = f64::from(to_hz) / f64::from(from_hz);
@@ -131,6 +137,13 @@ impl Resampler {
 
     /// Appends what is ready to `out`. Allocates only if `out` must grow.
     pub fn process(&mut self, mut input: &[i16], out: &mut Vec<i16>) {
+        if let Some(decimator) = &mut self.decimator {
+            self.taken += input.len() as u64;
+            let before = out.len();
+            decimator.process(input.iter().copied(), out);
+            self.given += (out.len() - before) as u64;
+            return;
+        }
         if self.inner.is_none() {
             out.extend_from_slice(input);
             return;
@@ -151,6 +164,10 @@ impl Resampler {
         let wanted = (self.taken * u64::from(self.to_hz)).div_ceil(u64::from(self.from_hz));
         let start = out.len();
         let missing = usize::try_from(wanted.saturating_sub(self.given)).unwrap_or(0);
+        if let Some(decimator) = &mut self.decimator {
+            decimator.process(std::iter::repeat_n(0, 2 * decimator.reach() + 2), out);
+            decimator.begin();
+        }
         // The filter still holds its delay: push silence behind the stream until that is out.
         while out.len() < start + missing && self.inner.is_some() {
             self.pending.resize(self.step, 0.0);

@@ -57,8 +57,9 @@ pub struct VoiceDetector {
     /// 16 kHz samples that are not a whole window yet.
     pending: [i16; WINDOW],
     pending_length: usize,
-    /// The last frames while the gate was closed, oldest first.
+    /// The last frames while the gate was closed, and the place of the oldest.
     before: [[i16; FRAME_SAMPLES]; WARM_UP],
+    oldest: usize,
     /// Frames the gate stays open for.
     open_for: u32,
     /// Newest first, dBov.
@@ -81,6 +82,7 @@ impl VoiceDetector {
             pending: [0; WINDOW],
             pending_length: 0,
             before: [[0; FRAME_SAMPLES]; WARM_UP],
+            oldest: 0,
             open_for: 0,
             levels: [SILENCE_DBOV; TONE_FRAMES],
             voiced: false,
@@ -105,8 +107,8 @@ impl VoiceDetector {
         if self.open_for == 0 {
             self.voiced = false;
             self.score = 0.0;
-            self.before.rotate_left(1);
-            self.before[WARM_UP - 1] = *frame;
+            self.before[self.oldest] = *frame;
+            self.oldest = (self.oldest + 1) % WARM_UP;
             return Voice { voiced: false, level_dbov };
         }
         if !was_open {
@@ -142,7 +144,8 @@ impl VoiceDetector {
     fn warm_up(&mut self) {
         self.detector.reset();
         self.pending_length = 0;
-        let before = self.before;
+        let mut before = self.before;
+        before.rotate_left(self.oldest);
         for frame in &before {
             self.detect(frame);
         }

@@ -51,11 +51,12 @@ pub struct CallerVoice {
     pub pitched: bool,
 }
 
-/// The ears of one call. Fixed in size after construction.
+/// The ears of one call.
 pub struct Ears {
     detector: VoiceDetector,
     background: Background,
-    echo: EchoWatch,
+    /// Made when the agent speaks for the first time.
+    echo: Option<EchoWatch>,
     /// Level of the caller's voiced frames, dBov.
     level_dbov: f32,
     /// Frames for which the caller counts as near, after one that was loud enough.
@@ -68,19 +69,21 @@ pub struct Ears {
 
 // === impl Ears ===
 
-impl Ears {
-    pub fn new() -> Self {
+impl Default for Ears {
+    fn default() -> Self {
         Self {
             detector: VoiceDetector::new(),
             background: Background::new(),
-            echo: EchoWatch::new(),
+            echo: None,
             level_dbov: USUAL_LEVEL_DBOV,
             near_for: 0,
             agent_frames: 0,
             recent: [0; PITCH_SAMPLES],
         }
     }
+}
 
+impl Ears {
     /// The caller's next 20 ms; `agent` is what the agent said in the 20 ms before, if anything, and `over_agent` that
     /// it is in the middle of something, though it may be silent now.
     pub fn hear(
@@ -108,9 +111,10 @@ impl Ears {
             let voiced = voice.voiced && voice.level_dbov >= audible && stands_out;
             return CallerVoice { voiced, near: false, pitched: false };
         }
-        self.echo.said(agent.unwrap_or(&[0; FRAME_SAMPLES]));
+        let echo = self.echo.get_or_insert_default();
+        echo.said(agent.unwrap_or(&[0; FRAME_SAMPLES]));
         // Where the gate is closed there is nothing an echo could be mistaken for.
-        let echo = self.detector.gate_is_open() && self.echo.heard(caller);
+        let echo = self.detector.gate_is_open() && echo.heard(caller);
         let loud = voice.level_dbov > self.level_dbov - IGNORED_DB;
         let as_loud = voice.level_dbov > self.level_dbov - DISTANT_DB;
         self.near_for = if as_loud { NEAR_FRAMES } else { self.near_for.saturating_sub(1) };

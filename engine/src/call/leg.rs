@@ -108,6 +108,11 @@ impl Leg {
         self.security.seal_rtp(sent, packet)
     }
 
+    /// The time of so many frames passes of which none was given.
+    pub fn pass_over(&mut self, frames: u32) {
+        self.sending.pass_over(frames as usize * FRAME_SAMPLES, &self.session);
+    }
+
     /// Another packet of what was given already: where the other side wants packets shorter than our frames.
     pub fn send_more(&mut self, packet: &mut [u8; MAX_PACKET_BYTES]) -> Option<Transmit> {
         let to = self.receiving.rtp_lock.destination();

@@ -52,6 +52,11 @@ impl Line {
         self.rtp().is_some_and(|leg| leg.session().on_hold() || !leg.is_ready())
     }
 
+    /// No audio flows, either way.
+    pub fn rests(&self) -> bool {
+        self.rtp().is_some_and(|leg| !leg.session().sends && !leg.session().receives && leg.is_ready())
+    }
+
     /// A key that was pressed and whose end was lost.
     pub fn key_released(&mut self) -> Option<Key> {
         self.rtp_mut()?.key_released()

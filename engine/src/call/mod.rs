@@ -88,7 +88,8 @@ pub struct Call {
     tones: ToneDetector,
     key_sources: KeySources,
     key_sender: KeySender,
-    ears: Ears,
+    /// Made when there is somebody to be heard: a call that rests from the start needs none.
+    ears: Option<Box<Ears>>,
     conversation: Conversation,
     company: Company,
     out: Outbox,
@@ -128,7 +129,7 @@ impl Call {
             tones: ToneDetector::new(),
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
-            ears: Ears::new(),
+            ears: None,
             conversation: Conversation::new(setup.agent.clone(), setup.limits, toolbox, law, now),
             company: if outbound { Company::Nobody } else { Company::Agent },
             out: Outbox::new(setup.call_id, setup.started_at_ms, now),
@@ -283,7 +284,7 @@ impl Call {
                 }
                 let said = self.agent_speaks.then(|| self.agent_frame.map(|byte| law.decode(byte)));
                 let CallerVoice { voiced, near, pitched } =
-                    self.ears.hear(&pcm, said.as_ref(), self.conversation.is_saying());
+                    self.ears.get_or_insert_default().hear(&pcm, said.as_ref(), self.conversation.is_saying());
                 let caller = CallerFrame { audio: &audio, voiced, near, pitched, delay };
                 if let Some(keys) = self.conversation.take_keys_to_press() {
                     // More keys than may wait are more than anybody presses.
@@ -314,6 +315,18 @@ impl Call {
             // Through the call's own law it would lose twice.
             Some(audio) => leg.send_frame(Audio::Linear(&audio), speaks, packet),
             None => leg.send_frame(Audio::Law(law, &self.agent_frame), speaks, packet),
+        }
+    }
+
+    /// By what the SDPs agreed on neither side sends, and the agent waits: a tick a second is enough.
+    pub fn rests(&self) -> bool {
+        self.line.rests() && matches!(self.company, Company::Agent)
+    }
+
+    /// So many ticks were left out, as those of a call that rests are: our stream's time goes on.
+    pub fn pass_over(&mut self, ticks: u32) {
+        if let Some(leg) = self.line.rtp_mut() {
+            leg.pass_over(ticks);
         }
     }
 

@@ -63,7 +63,7 @@ impl Outbox {
             next_seq: 0,
             hang_up_asked: false,
             wishes: VecDeque::with_capacity(4),
-            facts: VecDeque::with_capacity(8),
+            facts: VecDeque::new(),
             cues: None,
         }
     }

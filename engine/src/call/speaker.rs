@@ -61,8 +61,9 @@ pub struct Speaker {
     held: bool,
     /// Played here, and not yet where it is heard.
     unplayed: Duration,
-    /// The last frames played, oldest first, to go back to.
-    played: Box<[[u8; FRAME_SAMPLES]; GOES_BACK_FRAMES]>,
+    /// The last frames played, to go back to, once there are any; and the place of the oldest.
+    played: Option<Box<[[u8; FRAME_SAMPLES]; GOES_BACK_FRAMES]>>,
+    oldest: usize,
 }
 
 #[derive(Debug)]
@@ -101,7 +102,8 @@ impl Speaker {
             fade: None,
             held: false,
             unplayed: Duration::ZERO,
-            played: Box::new([[law.silence(); FRAME_SAMPLES]; GOES_BACK_FRAMES]),
+            played: None,
+            oldest: 0,
         }
     }
 
@@ -192,8 +194,10 @@ impl Speaker {
         self.queued_bytes -= filled;
         current.played_bytes += filled;
         current.furthest_bytes = current.furthest_bytes.max(current.played_bytes);
-        self.played.rotate_left(1);
-        self.played[GOES_BACK_FRAMES - 1] = *out;
+        let silence = self.law.silence();
+        let played = self.played.get_or_insert_with(|| Box::new([[silence; FRAME_SAMPLES]; GOES_BACK_FRAMES]));
+        played[self.oldest] = *out;
+        self.oldest = (self.oldest + 1) % GOES_BACK_FRAMES;
         Spoken::Voice { first }
     }
 
@@ -288,10 +292,11 @@ impl Speaker {
 
     /// Queues the last frames again, from the quietest of them on.
     fn go_back(&mut self) {
-        let Some(current) = self.current.as_mut() else { return };
+        let Some((current, played)) = self.current.as_mut().zip(self.played.as_mut()) else { return };
         // The newest of them is the one that was faded out and not heard.
         let again = (current.played_bytes / FRAME_SAMPLES + 1).min(GOES_BACK_FRAMES);
-        let frames = self.played.get(GOES_BACK_FRAMES - again..).unwrap_or_default();
+        played.rotate_left(std::mem::take(&mut self.oldest));
+        let frames = played.get(GOES_BACK_FRAMES - again..).unwrap_or_default();
         let energy = |frame: &[u8; FRAME_SAMPLES]| {
             frame.iter().map(|&byte| i64::from(self.law.decode(byte)).pow(2)).sum::<i64>()
         };

@@ -2,7 +2,7 @@
 //! When it is done is decided in `conversation::tools`; who speaks to services is `engine::tools`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -113,6 +113,9 @@ pub struct Toolbox {
     servers: Vec<String>,
 }
 
+/// What every model may call: the same for all calls.
+static OF_EVERY_CALL: LazyLock<Arc<[ToolDefinition]>> = LazyLock::new(|| Arc::new([hang_up(), send_dtmf()]));
+
 #[derive(Deserialize)]
 struct TransferArguments {
     to: String,
@@ -200,7 +203,11 @@ impl Toolbox {
     }
 
     fn define(&mut self) {
-        let mut definitions = vec![hang_up(), send_dtmf()];
+        if self.tools.is_empty() && self.transfer_to.is_empty() {
+            self.definitions = OF_EVERY_CALL.clone();
+            return;
+        }
+        let mut definitions = OF_EVERY_CALL.to_vec();
         if !self.transfer_to.is_empty() {
             definitions.push(transfer(&self.transfer_to));
         }

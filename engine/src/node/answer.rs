@@ -45,7 +45,7 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
             return incoming.reject(error.into()).await;
         }
     };
-    let identity = match vouched_for(&node, &incoming.info).await {
+    let identity = match Box::pin(vouched_for(&node, &incoming.info)).await {
         Ok(identity) => identity,
         Err(refusal) => {
             node.refused("identity");
@@ -65,7 +65,8 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
     admitted.agent = variables_of(info, identity.as_ref()).fill_in(&admitted.agent);
     let facts = facts_of(&node, info, admitted.tenant.clone(), identity);
     let unstarted = Unstarted { call_id, asked_at_ms, agent: admitted.agent.name.clone(), facts: facts.clone() };
-    let started = match Answered::answer(&node, incoming, (local, offered), &admitted).await {
+    // What is only needed until then is not to take room for as long as the call lasts.
+    let started = match Box::pin(Answered::answer(&node, incoming, (local, offered), &admitted)).await {
         Some(answered) => answered.follow(&node, unstarted.call_id.clone(), facts, admitted).await,
         None => false,
     };
@@ -149,7 +150,7 @@ impl Answered {
     /// Starts the media once the answer is acknowledged, and follows the dialog to its end. False: there was no call.
     async fn follow(mut self, node: &Arc<Node>, call_id: String, facts: CallFacts, admitted: Admitted) -> bool {
         let (shard, key) = (self.media.shard.clone(), self.media.key);
-        let Some(session) = self.acknowledged(node).await else {
+        let Some(session) = Box::pin(self.acknowledged(node)).await else {
             shard.release(key).await;
             // The dialog may be gone already, which is as well; the edge is not to wait for the answer.
             tokio::spawn(async move { self.dialog.bye(Some("no usable answer to our offer")).await });
@@ -164,11 +165,11 @@ impl Answered {
             shard.release(key).await;
             return false;
         };
-        if shard.start(key, setup, lifetime.recording, notices).await.is_err() {
+        if Box::pin(shard.start(key, setup, lifetime.recording, notices)).await.is_err() {
             return false;
         }
         if let Some(party) = self.party.take()
-            && let Err(gone) = join(&shard, BridgeEnd { key, when_left: WhenLeft::HangUp }, party).await
+            && let Err(gone) = Box::pin(join(&shard, BridgeEnd { key, when_left: WhenLeft::HangUp }, party)).await
         {
             tracing::info!(call_id, code = gone.code, reason = gone.reason, "whom the call was put through to is gone");
             node.calls.hang_up(&call_id, EndCause::PeerHungUp);

@@ -26,7 +26,7 @@ pub struct Lifetime {
     /// Somebody outside of the call, such as the edge, wants it ended for this cause.
     pub told_to_end: Receiver<EndCause>,
     /// What the call is ordered to do.
-    pub orders: Receiver<Order>,
+    pub orders: Receiver<Box<Order>>,
 }
 
 // === impl Lifetime ===

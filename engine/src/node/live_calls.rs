@@ -50,14 +50,15 @@ struct Live {
     call: LiveCall,
     /// Ends the call from outside.
     hang_up: Sender<EndCause>,
-    orders: Sender<Order>,
+    orders: Sender<Box<Order>>,
 }
 
 /// What a call is told from outside.
 pub struct Told {
     /// It is to end for this cause.
     pub to_end: Receiver<EndCause>,
-    pub orders: Receiver<Order>,
+    /// Boxed: a channel keeps room for many, and most calls are never ordered anything.
+    pub orders: Receiver<Box<Order>>,
 }
 
 // === impl LiveCalls ===
@@ -86,7 +87,7 @@ impl LiveCalls {
     }
 
     /// How a call stands, and where it takes orders.
-    pub fn orders_of(&self, call_id: &str) -> Option<(CallState, Sender<Order>)> {
+    pub fn orders_of(&self, call_id: &str) -> Option<(CallState, Sender<Box<Order>>)> {
         lock(&self.live).get(call_id).map(|live| (live.call.state, live.orders.clone()))
     }
 

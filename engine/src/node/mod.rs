@@ -314,7 +314,7 @@ impl Node {
             return Err(OrderError::WrongState(state));
         }
         let (outcome, told) = oneshot::channel();
-        let order = orders::Order { wanted, outcome };
+        let order = Box::new(orders::Order { wanted, outcome });
         orders.try_send(order).map_err(|_| OrderError::NotPossible("the call has too many orders waiting"))?;
         // A call that ended meanwhile drops the order.
         told.await.unwrap_or(Err(OrderError::NoSuchCall))

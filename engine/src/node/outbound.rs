@@ -276,7 +276,7 @@ impl Dialling {
                 },
                 Some(cause) = lifetime.told_to_end.recv() => (cause, 487, "Given up".to_owned()),
                 Some(order) = lifetime.orders.recv() => {
-                    self.ordered(order).await;
+                    self.ordered(*order).await;
                     continue;
                 }
                 Some(CallNotice::HangUp(cause)) = lines.recv() => (cause, 487, "Given up".to_owned()),

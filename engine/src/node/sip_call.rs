@@ -99,7 +99,8 @@ impl SipCall {
                     Some(DialogEvent::Ended { cause }) => return our_cause.unwrap_or(cause_of(&cause)),
                     None => return our_cause.unwrap_or(EndCause::SignallingFailed),
                     Some(event) => {
-                        self.on_dialog(event).await;
+                        // Seldom, and large.
+                        Box::pin(self.on_dialog(event)).await;
                         continue;
                     }
                 },
@@ -110,7 +111,7 @@ impl SipCall {
                         continue;
                     }
                     CallNotice::Transfer(wish) => {
-                        self.put_through(wish, &mut transfer).await;
+                        Box::pin(self.put_through(*wish, &mut transfer)).await;
                         continue;
                     }
                     CallNotice::Press(key) => {
@@ -121,11 +122,11 @@ impl SipCall {
                     CallNotice::Gone { .. } => continue,
                 },
                 Some(order) = lifetime.orders.recv() => {
-                    self.carry_out(order, &mut transfer, &offered).await;
+                    Box::pin(self.carry_out(*order, &mut transfer, &offered)).await;
                     continue;
                 }
                 Some(answered) = answers.recv() => {
-                    self.on_answer(answered).await;
+                    Box::pin(self.on_answer(*answered)).await;
                     continue;
                 }
                 Some(cause) = lifetime.told_to_end.recv() => cause,
@@ -159,7 +160,7 @@ impl SipCall {
     }
 
     /// Does what was ordered, or begins to: a transfer goes on beside the call.
-    async fn carry_out(&mut self, order: Order, transfer: &mut Option<Transfer>, offered: &Sender<Offered>) {
+    async fn carry_out(&mut self, order: Order, transfer: &mut Option<Transfer>, offered: &Sender<Box<Offered>>) {
         let (shard, key) = (&self.media.shard, self.media.key);
         let outcome = match order.wanted {
             Wanted::Agent(order) => {
@@ -207,7 +208,7 @@ impl SipCall {
     }
 
     /// Offers to hold the call, or to take it up again, and goes on meanwhile.
-    fn offer(&mut self, hold: bool, outcome: oneshot::Sender<Result<(), OrderError>>, offered: Sender<Offered>) {
+    fn offer(&mut self, hold: bool, outcome: oneshot::Sender<Result<(), OrderError>>, offered: Sender<Box<Offered>>) {
         self.media.local.bump_version();
         let offer = sdp::offer(&self.media.local);
         let offer = if hold { sdp::on_hold(&offer) } else { offer };
@@ -215,7 +216,7 @@ impl SipCall {
         tokio::spawn(async move {
             let answer = dialog.reinvite(offer).await;
             // A call that is over answers nobody.
-            let _ = offered.send(Offered { answer, outcome }).await;
+            let _ = offered.send(Box::new(Offered { answer, outcome })).await;
         });
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::frames::FrameLink;
 use super::tape::Tape;
-use super::ticker::Slot;
+use super::ticker::{Round, Slot};
 use super::{CallKey, CallNotice};
 use crate::call::Call;
 use crate::transport::{CallIndex, Reserved, SocketIndex};
@@ -43,6 +43,8 @@ pub struct LiveCall {
     pub call: Call,
     pub wire: Wire,
     pub slot: Slot,
+    /// The round it was ticked in last.
+    pub ticked: Round,
     pub tape: Option<Tape>,
     /// The call of this shard it is bridged to.
     pub peer: Option<CallKey>,

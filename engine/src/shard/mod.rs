@@ -55,7 +55,7 @@ pub enum CallNotice {
     /// The call wants its dialog ended.
     HangUp(EndCause),
     /// The agent wants the caller put through.
-    Transfer(TransferWish),
+    Transfer(Box<TransferWish>),
     /// What the agent was ordered to say is over.
     Said,
     /// A key is to be pressed through the signalling.

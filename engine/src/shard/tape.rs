@@ -38,6 +38,12 @@ impl Tape {
         }
     }
 
+    /// Nothing was heard or said for so many frames: the recording is silent for as long.
+    pub fn pass_over(&mut self, frames: u32, tap: &mut ShardTap) {
+        self.finish(tap);
+        self.position += u64::from(frames) * FRAME_SAMPLES as u64;
+    }
+
     /// Gives away what was gathered so far.
     pub fn finish(&mut self, tap: &mut ShardTap) {
         if let Some(block) = self.block.take() {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Receiver;
 use super::calls::{Calls, LiveCall};
 use super::priority;
 use super::stats::ShardStats;
-use super::ticker::Ticker;
+use super::ticker::{Pace, Ticker};
 use super::{CallNotice, ShardCommand, ShardConfig};
 use crate::call::{SpeechCommand, SpeechEvent, Wish};
 use crate::clock::Moment;
@@ -38,7 +38,7 @@ pub(super) struct Worker {
     ticker: Ticker,
     inbound: Inbound,
     batch: SendBatch,
-    /// Calls due in the slot at hand.
+    /// Calls due in the round at hand.
     due: Vec<CallIndex>,
 }
 
@@ -96,7 +96,7 @@ impl Worker {
                     let _ = live.notices.try_send(CallNotice::Said);
                 }
                 Wish::Transfer(wish) => {
-                    let _ = live.notices.try_send(CallNotice::Transfer(wish));
+                    let _ = live.notices.try_send(CallNotice::Transfer(Box::new(wish)));
                 }
                 Wish::Press(key) => {
                     let _ = live.notices.try_send(CallNotice::Press(key));
@@ -114,7 +114,12 @@ impl Worker {
             }
         }
         if live.ended {
-            self.bury(index);
+            return self.bury(index);
+        }
+        let pace = if live.call.rests() { Pace::Second } else { Pace::Frame };
+        if live.slot.pace != pace {
+            self.ticker.remove(index, live.slot);
+            live.slot = self.ticker.place(index, pace);
         }
     }
 

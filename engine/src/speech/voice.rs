@@ -1,7 +1,7 @@
 //! Synthesised PCM, cut anywhere, to law-encoded 8 kHz audio as a call plays it.
 //! Runs on tokio as bytes come, so that a tick only copies.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::g711::Law;
@@ -30,12 +30,14 @@ impl VoiceEncoder {
     /// Takes 16-bit little-endian PCM; returns what is ready.
     pub fn push(&mut self, pcm: &[u8]) -> Bytes {
         self.samples.clear();
-        for &byte in pcm {
-            match self.half.take() {
-                None => self.half = Some(byte),
-                Some(low) => self.samples.push(i16::from_le_bytes([low, byte])),
-            }
+        let mut whole = pcm;
+        if let (Some(low), Some((&high, rest))) = (self.half, pcm.split_first()) {
+            self.samples.push(i16::from_le_bytes([low, high]));
+            (self.half, whole) = (None, rest);
         }
+        let (samples, half) = whole.as_chunks::<2>();
+        self.samples.extend(samples.iter().map(|sample| i16::from_le_bytes(*sample)));
+        self.half = half.first().copied().or(self.half);
         self.resampled.clear();
         self.resampler.process(&self.samples, &mut self.resampled);
         self.encoded()
@@ -49,10 +51,6 @@ impl VoiceEncoder {
     }
 
     fn encoded(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(self.resampled.len());
-        for &sample in &self.resampled {
-            out.put_u8(self.law.encode(sample));
-        }
-        out.freeze()
+        self.resampled.iter().map(|&sample| self.law.encode(sample)).collect::<Vec<u8>>().into()
     }
 }

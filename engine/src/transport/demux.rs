@@ -1,7 +1,7 @@
 //! Which call a datagram at a shared socket is for, told by where it comes from.
 //! Whether the call then believes it is the call's own decision.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,30 +19,53 @@ pub struct Demux {
     by_source: HashMap<SocketAddr, CallIndex>,
     /// Streams by their synchronisation source: one that goes on from elsewhere (NAT) finds its call by it.
     by_ssrc: HashMap<u32, CallIndex>,
-    /// The one call whose source may turn out to be another than its SDP says (NAT).
-    unlearned: Option<CallIndex>,
+    /// What of the two leads to each call.
+    known: HashMap<CallIndex, Known>,
+    /// Calls whose source may turn out to be another than their SDP says (NAT).
+    unlearned: HashSet<CallIndex>,
     /// Sources of calls that are over, and until when their stragglers are expected.
-    departed: Vec<(SocketAddr, Moment)>,
+    departed: VecDeque<(SocketAddr, Moment)>,
+}
+
+/// A call's keys.
+#[derive(Debug, Default)]
+struct Known {
+    sources: Vec<SocketAddr>,
+    ssrc: Option<u32>,
 }
 
 // === impl Demux ===
 
 impl Demux {
-    /// Whether a call may join whose SDP names `signalled` (`None`: no SDP seen yet).
+    /// Whether a call may join whose source may be any, and whose SDP names `signalled` (`None`: no SDP seen yet).
     pub fn has_room_for(&self, signalled: Option<SocketAddr>) -> bool {
-        self.unlearned.is_none() && signalled.is_none_or(|s| !self.by_source.contains_key(&s))
+        self.all_learned() && signalled.is_none_or(|signalled| self.is_free(signalled))
     }
 
+    /// Whether every call's source is known.
+    pub fn all_learned(&self) -> bool {
+        self.unlearned.is_empty()
+    }
+
+    /// Whether no call has this source.
+    pub fn is_free(&self, source: SocketAddr) -> bool {
+        !self.by_source.contains_key(&source)
+    }
+
+    /// A call joins, or has a new SDP, after which its source may be another.
     pub fn join(&mut self, call: CallIndex, signalled: Option<SocketAddr>) {
-        self.unlearned.get_or_insert(call);
+        if self.unlearned.is_empty() || !self.known.contains_key(&call) {
+            self.unlearned.insert(call);
+        }
+        self.known.entry(call).or_default();
         if let Some(signalled) = signalled {
-            self.by_source.entry(signalled).or_insert(call);
+            self.comes_from(call, signalled);
         }
     }
 
     /// The call a datagram from `source` is for, if any can be. From an unknown source that is the one whose stream it
     /// goes on with (`ssrc`), or the one whose source is not known yet, or the only one: the call does not have to
-    /// believe it, but is to know of it.
+    /// believe it, but is to know of it. Where several sources are not known yet it could be anybody's, and is nobody's.
     pub fn call_for(&self, source: SocketAddr, ssrc: Option<u32>, now: Moment) -> Option<CallIndex> {
         if let Some(call) = self.by_source.get(&source) {
             return Some(*call);
@@ -50,34 +73,49 @@ impl Demux {
         if self.departed.iter().any(|(departed, until)| *departed == source && now < *until) {
             return None;
         }
-        ssrc.and_then(|ssrc| self.by_ssrc.get(&ssrc).copied()).or(self.unlearned).or_else(|| self.only_call())
+        let goes_on = ssrc.and_then(|ssrc| self.by_ssrc.get(&ssrc));
+        goes_on.copied().or_else(|| match self.all_learned() {
+            true => only(self.by_ssrc.values()),
+            false => only(self.unlearned.iter()),
+        })
     }
 
     /// The call's stream is known now: the socket has room for the next one.
     pub fn learn(&mut self, call: CallIndex, source: SocketAddr, ssrc: u32) {
-        self.by_source.entry(source).or_insert(call);
-        self.by_ssrc.retain(|_, c| *c != call);
-        self.by_ssrc.insert(ssrc, call);
-        if self.unlearned == Some(call) {
-            self.unlearned = None;
+        self.comes_from(call, source);
+        let before = self.known.entry(call).or_default().ssrc.replace(ssrc);
+        if let Some(before) = before {
+            self.by_ssrc.remove(&before);
         }
+        self.by_ssrc.insert(ssrc, call);
+        self.unlearned.remove(&call);
     }
 
     pub fn leave(&mut self, call: CallIndex, now: Moment) {
-        self.departed.retain(|(_, until)| now < *until);
-        let sources = self.by_source.iter().filter(|(_, c)| **c == call);
-        self.departed.extend(sources.map(|(source, _)| (*source, now + STRAGGLERS)));
-        self.by_source.retain(|_, c| *c != call);
-        self.by_ssrc.retain(|_, c| *c != call);
-        if self.unlearned == Some(call) {
-            self.unlearned = None;
+        self.unlearned.remove(&call);
+        let Some(known) = self.known.remove(&call) else { return };
+        while self.departed.pop_front_if(|(_, until)| *until <= now).is_some() {}
+        for source in known.sources {
+            self.by_source.remove(&source);
+            self.departed.push_back((source, now + STRAGGLERS));
+        }
+        if let Some(ssrc) = known.ssrc.filter(|ssrc| self.by_ssrc.get(ssrc) == Some(&call)) {
+            self.by_ssrc.remove(&ssrc);
         }
     }
 
-    fn only_call(&self) -> Option<CallIndex> {
-        let mut calls = self.by_ssrc.values();
-        calls.next().copied().filter(|_| calls.next().is_none())
+    /// The first call that has a source keeps it.
+    fn comes_from(&mut self, call: CallIndex, source: SocketAddr) {
+        if self.is_free(source) {
+            self.by_source.insert(source, call);
+            self.known.entry(call).or_default().sources.push(source);
+        }
     }
+}
+
+/// The only one there is.
+fn only<'a>(mut calls: impl Iterator<Item = &'a CallIndex>) -> Option<CallIndex> {
+    calls.next().copied().filter(|_| calls.next().is_none())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A shard's UDP sockets: bound when needed, shared by calls, polled together.
 //! RTP takes the even ports; the odd port beside it is bound when a peer cannot multiplex RTCP (RFC 5761).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -29,6 +29,10 @@ pub struct MediaSockets {
     ports: VecDeque<u16>,
     range: RangeInclusive<u16>,
     sockets: Vec<MediaSocket>,
+    /// Those whose calls' sources are all known: one more may join, whatever its source turns out to be.
+    roomy: BTreeSet<SocketIndex>,
+    /// Once there are no more ports, the socket that is tried next.
+    crowded: SocketIndex,
 }
 
 #[derive(Debug)]
@@ -74,13 +78,16 @@ impl MediaSockets {
     /// Takes its RTP ports from the even ones of `range`.
     pub fn new(ip: IpAddr, range: RangeInclusive<u16>) -> Self {
         let first_even = range.start().saturating_add(range.start() % 2);
-        Self { ip, ports: (first_even..=*range.end()).step_by(2).collect(), range, sockets: Vec::new() }
+        let ports = (first_even..=*range.end()).step_by(2).collect();
+        Self { ip, ports, range, sockets: Vec::new(), roomy: BTreeSet::new(), crowded: 0 }
     }
 
-    /// Finds a socket for a call whose SDP names `rtp`, and `rtcp` if that is not multiplexed.
+    /// Finds a socket for a call whose SDP names `rtp`, and `rtcp` if that is not multiplexed: one of its own until its
+    /// source is known, as that may be another (NAT). Where no socket is left for that, it shares one, and is heard
+    /// from where its SDP says.
     ///
     /// # Errors
-    /// [`SocketError`] if a new socket is needed and none can be bound.
+    /// [`SocketError`] if a new socket is needed, none can be bound, and none can be shared.
     pub fn reserve(
         &mut self,
         registry: &Registry,
@@ -88,19 +95,22 @@ impl MediaSockets {
         rtp: Option<SocketAddr>,
         rtcp: Option<SocketAddr>,
     ) -> Result<Reserved, SocketError> {
-        let socket = match self.sockets.iter().position(|s| s.rtp.demux.has_room_for(rtp)) {
+        let has_room = |socket: &SocketIndex| self.sockets.get(*socket).is_some_and(|s| s.rtp.demux.has_room_for(rtp));
+        let roomy = self.roomy.iter().copied().find(has_room);
+        let socket = match roomy {
             Some(found) => found,
-            None => self.bind_next(registry)?,
+            None => self.bind_next(registry).or_else(|error| self.crowd(rtp).ok_or(error))?,
         };
         let port = self.join(registry, socket, call, rtp, rtcp);
         Ok(Reserved { socket, port })
     }
 
     /// The call's stream turned out to come from `source`.
-    pub fn learn(&mut self, socket: SocketIndex, call: CallIndex, source: SocketAddr, ssrc: u32) {
-        if let Some(socket) = self.sockets.get_mut(socket) {
+    pub fn learn(&mut self, index: SocketIndex, call: CallIndex, source: SocketAddr, ssrc: u32) {
+        if let Some(socket) = self.sockets.get_mut(index) {
             socket.rtp.demux.learn(call, source, ssrc);
         }
+        self.note_room(index);
     }
 
     /// A new SDP names another address; the call stays on its socket.
@@ -115,13 +125,14 @@ impl MediaSockets {
         self.join(registry, socket, call, Some(rtp), rtcp);
     }
 
-    pub fn release(&mut self, socket: SocketIndex, call: CallIndex, now: Moment) {
-        if let Some(socket) = self.sockets.get_mut(socket) {
+    pub fn release(&mut self, index: SocketIndex, call: CallIndex, now: Moment) {
+        if let Some(socket) = self.sockets.get_mut(index) {
             socket.rtp.demux.leave(call, now);
             if let Some(rtcp) = socket.rtcp.as_mut() {
                 rtcp.demux.leave(call, now);
             }
         }
+        self.note_room(index);
     }
 
     pub fn call_for(
@@ -181,7 +192,28 @@ impl MediaSockets {
             }
         }
         socket.rtp.demux.join(call, rtp);
-        socket.port
+        let port = socket.port;
+        self.note_room(index);
+        port
+    }
+
+    fn note_room(&mut self, index: SocketIndex) {
+        let Some(socket) = self.sockets.get(index) else { return };
+        if socket.rtp.demux.all_learned() {
+            self.roomy.insert(index);
+        } else {
+            self.roomy.remove(&index);
+        }
+    }
+
+    /// The next socket none of whose calls has this source.
+    fn crowd(&mut self, source: Option<SocketAddr>) -> Option<SocketIndex> {
+        let source = source.filter(|source| !source.ip().is_unspecified())?;
+        let (before, after) = self.sockets.split_at_checked(self.crowded)?;
+        let free = after.iter().chain(before).position(|socket| socket.rtp.demux.is_free(source))?;
+        let found = (self.crowded + free) % self.sockets.len();
+        self.crowded = (found + 1) % self.sockets.len();
+        Some(found)
     }
 
     /// Binds the next free even port, passing over those that others hold.

@@ -12,8 +12,8 @@ use engine::call::SrtpKeys;
 use engine::node::{fresh_keys, srtp_keys};
 use sip_bridge::sdp::{self, Codec, Local, Negotiated};
 use sip_bridge::{
-    BindError, CallInfo, Endpoint, EndpointConfig, EndpointHandle, Failure, IncomingCall, OutgoingTarget, Progress,
-    Protocol, Rejection, SipError,
+    BindError, CallInfo, Dialog, Endpoint, EndpointConfig, EndpointHandle, Failure, IncomingCall, OutgoingTarget,
+    Progress, Protocol, Rejection, SipError,
 };
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -121,29 +121,7 @@ impl Phone {
         let (leg, heard) = self.open(target.keep_audio)?;
         let security = if target.srtp { sdes() } else { sdp::Security::default() };
         let local = local(&leg, target.codecs.clone(), security);
-        let outgoing = OutgoingTarget {
-            via: target.via,
-            protocol: if target.tcp { Protocol::Tcp } else { Protocol::Udp },
-            headers: target.headers.clone(),
-            ..OutgoingTarget::new(&target.uri, &target.from)
-        };
-        let mut call = self.signalling.call(outgoing, sdp::offer(&local)).await?;
-        let answered = async {
-            loop {
-                match call.next_progress().await {
-                    Progress::Ringing(_) | Progress::Early { .. } => {}
-                    Progress::Answered { dialog, answer } => return Ok((dialog, answer)),
-                    Progress::Failed(Failure { code, reason, .. }) => return Err(DialError::Refused { code, reason }),
-                }
-            }
-        };
-        let (dialog, answer) = match tokio::time::timeout(target.patience, answered).await {
-            Ok(answered) => answered?,
-            Err(_) => {
-                call.cancel().await;
-                return Err(DialError::NotAnswered(target.patience));
-            }
-        };
+        let (dialog, answer) = self.signal(target, sdp::offer(&local)).await?;
         let setup = dialled.elapsed();
         let negotiated = match sdp::accept_answer(&answer, &local) {
             Ok(negotiated) => negotiated,
@@ -155,6 +133,33 @@ impl Phone {
         };
         leg.connect(route(&negotiated), keys(&negotiated));
         Ok(Caller::new(leg, heard, Some(Sip { dialog, local }), setup))
+    }
+
+    /// Calls with this offer, and returns the dialog and the answer; whose media these are about is the caller's affair.
+    pub async fn signal(&self, target: &Target, offer: String) -> Result<(Dialog, String), DialError> {
+        let outgoing = OutgoingTarget {
+            via: target.via,
+            protocol: if target.tcp { Protocol::Tcp } else { Protocol::Udp },
+            headers: target.headers.clone(),
+            ..OutgoingTarget::new(&target.uri, &target.from)
+        };
+        let mut call = self.signalling.call(outgoing, offer).await?;
+        let answered = async {
+            loop {
+                match call.next_progress().await {
+                    Progress::Ringing(_) | Progress::Early { .. } => {}
+                    Progress::Answered { dialog, answer } => return Ok((dialog, answer)),
+                    Progress::Failed(Failure { code, reason, .. }) => return Err(DialError::Refused { code, reason }),
+                }
+            }
+        };
+        match tokio::time::timeout(target.patience, answered).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                call.cancel().await;
+                Err(DialError::NotAnswered(target.patience))
+            }
+        }
     }
 
     fn open(&self, keep_audio: bool) -> Result<(LegHandle, UnboundedReceiver<Event>), DialError> {

@@ -1,5 +1,5 @@
-//! `loadtest coordinate`: `loadtest calls` from many machines, with one report.
-//! Speaking with the workers is `coordinator`; what a run must be is as with `calls`.
+//! `loadtest coordinate`: `loadtest sip` from many machines, with one report.
+//! Speaking with the workers is `coordinator`; what a run must be is as with `sip`.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::calls::{Calls, judge};
+use super::sip::{Sip, judge};
 use super::{Outcome, stop_on_signal, write_json};
 use crate::coordinator::{self, Gathered, Job, Totals};
 use crate::report::FleetReport;
 
-/// Divide the calls of `loadtest calls` among workers and merge what they measure; exits like `calls`
+/// Divide the calls of `loadtest sip` among workers and merge what they measure; exits like `sip`
 #[derive(Debug, Args)]
 pub struct Coordinate {
     /// A worker; may be given again
@@ -23,7 +23,7 @@ pub struct Coordinate {
     #[arg(long, env = "LOADTEST_TOKEN", hide_env_values = true)]
     token: String,
     #[command(flatten)]
-    calls: Calls,
+    calls: Sip,
 }
 
 // === impl Coordinate ===
@@ -31,6 +31,7 @@ pub struct Coordinate {
 impl Coordinate {
     pub async fn run(self) -> anyhow::Result<Outcome> {
         ensure!(self.calls.dialling.listen.port() == 0, "--listen is each worker's own: loadtest worker --sip");
+        ensure!(!self.calls.wants_one_machine(), "--quiet, --may-refuse, --pid and --html are for `loadtest sip`");
         let job = Job::new(&self.calls.fleet().await?, self.calls.threads);
         println!("{} workers: {}", self.workers.len(), self.calls);
         let bar = ProgressBar::new(self.calls.calls as u64);

@@ -3,13 +3,15 @@
 
 mod ai_stub;
 mod ask;
-mod calls;
 mod capacity;
 mod compare;
 mod coordinate;
 mod demo;
+mod echo;
 mod edge;
+mod hold;
 mod sim;
+mod sip;
 mod talk;
 mod worker;
 
@@ -36,7 +38,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    Calls(calls::Calls),
+    #[command(alias = "calls")]
+    Sip(Box<sip::Sip>),
+    Hold(hold::Hold),
+    Echo(echo::Echo),
     Coordinate(Box<coordinate::Coordinate>),
     Worker(worker::Worker),
     Ask(ask::Ask),
@@ -98,7 +103,9 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<Outcome> {
         match self.command {
             Command::Demo(demo) => demo.run().await,
-            Command::Calls(calls) => calls.run().await,
+            Command::Sip(sip) => sip.run().await,
+            Command::Hold(hold) => hold.run().await,
+            Command::Echo(echo) => echo.run().await,
             Command::Coordinate(coordinate) => coordinate.run().await,
             Command::Worker(worker) => worker.run().await,
             Command::Ask(ask) => ask.run().await,

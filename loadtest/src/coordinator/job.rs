@@ -22,6 +22,7 @@ pub struct Job {
     pub calls: usize,
     /// New calls a second.
     pub rate: f64,
+    pub ramp_ms: u64,
     pub hold_ms: u64,
     pub answer_within_ms: u64,
     /// Media threads.
@@ -74,6 +75,7 @@ impl Job {
             target: JobTarget::from(&fleet.target),
             calls: fleet.calls,
             rate: fleet.rate,
+            ramp_ms: fleet.ramp.as_millis() as u64,
             hold_ms: fleet.hold.as_millis() as u64,
             answer_within_ms: fleet.manners.answer_within.as_millis() as u64,
             threads,
@@ -99,6 +101,7 @@ impl Job {
         Ok(Fleet {
             calls: self.calls,
             rate: self.rate,
+            ramp: Duration::from_millis(self.ramp_ms),
             hold: Duration::from_millis(self.hold_ms),
             lines: self.lines.into_iter().map(JobLine::prepared).collect::<Result<_, _>>()?,
             target: self.target.target()?,

@@ -1,4 +1,4 @@
-//! Durations counted in a small fixed histogram, one per call, merged for a report.
+//! Durations counted in a small histogram, one per call, merged for a report. It grows with the longest one counted.
 //! Microseconds inside, milliseconds outside, 0.1 % resolution; what is longer than 60 s counts as 60 s.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 const LONGEST_US: u64 = 60_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Counts durations; recording allocates nothing.
+/// Counts durations; recording allocates only for one that is longer than all before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Durations(Histogram<u32>);
 
@@ -31,22 +31,30 @@ pub struct Percentiles {
 
 impl Default for Durations {
     fn default() -> Self {
-        Self(Histogram::new_with_max(LONGEST_US, SIGNIFICANT_DIGITS).expect("the constants are valid bounds"))
+        Self(Histogram::new(SIGNIFICANT_DIGITS).expect("the constant is a valid number of digits"))
     }
 }
 
 impl Durations {
     pub fn record(&mut self, duration: Duration) {
-        self.0.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(LONGEST_US));
+        let us = u64::try_from(duration.as_micros()).unwrap_or(LONGEST_US);
+        // It grows as far as it must, and that is bounded.
+        let _ = self.0.record(us.min(LONGEST_US));
     }
 
     pub fn merge(&mut self, other: &Self) {
-        // Both have the same bounds, so adding cannot fail.
+        // It grows to hold the other's, so adding cannot fail.
         let _ = self.0.add(&other.0);
     }
 
     pub fn count(&self) -> u64 {
         self.0.len()
+    }
+
+    /// What share, 0 to 1, took at most so many ms: a point for each hundredth, in order.
+    pub fn curve(&self) -> Vec<(f64, f64)> {
+        let points = if self.0.is_empty() { 0..0 } else { 0..101 };
+        points.map(|n| f64::from(n) / 100.0).map(|share| (ms(self.0.value_at_quantile(share)), share)).collect()
     }
 
     pub fn percentiles(&self) -> Percentiles {

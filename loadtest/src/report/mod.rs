@@ -3,17 +3,21 @@
 
 mod feel;
 mod fleet;
+mod hold;
 mod live;
 mod media;
+mod node;
 mod plot;
 mod sim;
 mod table;
 mod talk;
 
 pub use feel::{FeelReport, page};
-pub use fleet::{CallResult, FleetCounts, FleetReport};
+pub use fleet::{CallResult, FleetCounts, FleetReport, StreamReport, fleet_page};
+pub use hold::{HeldCall, HoldReport};
 pub use live::Live;
 pub use media::MediaReport;
+pub use node::{NodeSample, NodeUsage};
 pub use sim::{SimReport, page as sim_page};
 pub use table::Table;
 pub use talk::TalkReport;

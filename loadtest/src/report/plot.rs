@@ -24,6 +24,53 @@ pub fn page_begins(title: &str, heading: &str, table: &str) -> String {
     )
 }
 
+/// What share, 0 to 1, took at most how long, ms: points in order, under a title.
+pub fn shares_by_time(title: &str, points: &[(f64, f64)]) -> String {
+    let Some(&(longest, _)) = points.last() else { return String::new() };
+    let most = (longest / 100.0).ceil().max(1.0) * 100.0;
+    let x = |ms: f64| MARGIN + ms / most * (WIDTH - 2.0 * MARGIN);
+    let y = |share: f64| HEIGHT - MARGIN - share * (HEIGHT - 2.0 * MARGIN);
+    let mut path = format!("M{:.1} {:.1}", x(0.0), y(0.0));
+    for (ms, share) in points {
+        // Writing to a string cannot fail.
+        let _ = write!(path, "H{:.1}V{:.1}", x(*ms), y(*share));
+    }
+    let mut svg = opened(HEIGHT);
+    for quarter in 0..=4 {
+        let share = f64::from(quarter) / 4.0;
+        axis(&mut svg, (x(0.0), y(share)), (x(most), y(share)));
+        text(&mut svg, (4.0, y(share) + 4.0), &format!("{:.0} %", share * 100.0));
+        text(&mut svg, (x(most * share) - 16.0, HEIGHT - MARGIN + 20.0), &format!("{:.0} ms", most * share));
+    }
+    titled(title, svg + &format!("<path class=\"line\" d=\"{path}\"/></svg>"))
+}
+
+/// Named shares, percent.
+pub fn percentages(title: &str, bars: &[(String, f64)]) -> String {
+    const ROW: f64 = 24.0;
+    const NAMES: f64 = 200.0;
+    if bars.is_empty() {
+        return String::new();
+    }
+    let mut svg = opened(ROW * bars.len() as f64 + 8.0);
+    for ((name, percent), n) in bars.iter().zip(0..) {
+        let top = ROW * f64::from(n) + 4.0;
+        let width = percent / 100.0 * (WIDTH - NAMES - MARGIN - 16.0);
+        text(&mut svg, (4.0, top + 15.0), name);
+        let _ = write!(
+            svg,
+            "<rect class=\"bar\" x=\"{NAMES}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"18\"/>",
+            width.max(1.0)
+        );
+        text(&mut svg, (NAMES + width + 8.0, top + 14.0), &format!("{percent:.1} %"));
+    }
+    titled(title, svg + "</svg>")
+}
+
+fn titled(title: &str, svg: String) -> String {
+    format!("<h2>{}</h2>{svg}", escaped(title))
+}
+
 /// A value over time: `points` are (s, value). A second line is drawn in another colour.
 pub fn over_time(lines: &[&[(f64, f64)]], unit: &str) -> String {
     let points = || lines.iter().flat_map(|line| line.iter());

@@ -29,6 +29,7 @@ fn call(leg: LegReport, lost: Option<&str>) -> CallResult {
     let line = LineHeard { latency_ms: Some(612.0), answered: true, ..LineHeard::default() };
     CallResult {
         setup: Some(Duration::from_millis(9)),
+        refused: None,
         lines: vec![line],
         lost: lost.map(str::to_owned),
         media: Some(leg),
@@ -46,9 +47,44 @@ fn a_run_nobody_noticed_has_no_problem() {
 
 #[test]
 fn lost_calls_are_counted_by_reason() {
-    let refused = || CallResult { setup: None, lines: Vec::new(), lost: Some("503".to_owned()), media: None };
+    let refused = || CallResult {
+        setup: None,
+        refused: Some(Duration::from_millis(3)),
+        lines: Vec::new(),
+        lost: Some("503".to_owned()),
+        media: None,
+    };
     let report = FleetReport::new(&[refused(), refused(), call(leg(), Some("hung up"))], 1, false);
-    assert_eq!(report.problems(), ["2 calls lost: 503", "1 calls lost: hung up"]);
+    assert_eq!(report.problems(), ["2 calls refused: 503", "1 calls lost: hung up"]);
+    assert_eq!((report.refused, report.refusal.count, report.lost), (2, 2, 1));
+    let full = FleetReport { may_refuse: true, ..report.clone() };
+    assert_eq!(full.problems(), ["1 calls lost: hung up"]);
+    assert!(fleet_page(&report, "sip:<agent>").contains("refused: 503"));
+}
+
+#[test]
+fn each_stream_has_its_score_the_worst_first() {
+    let mut rough = leg();
+    (rough.received.lost, rough.received.gaps) = (150, 150);
+    let report = FleetReport::new(&[call(leg(), None), call(rough, None), call(leg(), None)], 3, false);
+    let scores: Vec<f64> = report.streams.iter().map(|stream| stream.mos).collect();
+    assert!(scores[0] < 4.0 && scores[1] > 4.3, "{scores:?}");
+    assert_eq!((report.lowest_mos, report.median_mos), (Some(scores[0]), Some(scores[1])));
+    let page = fleet_page(&report, "sip:<agent>");
+    assert!(page.contains("<svg") && page.contains("sip:&lt;agent&gt;"), "{page}");
+}
+
+#[test]
+fn callers_who_say_nothing_ask_no_question_and_still_want_packets() {
+    let quiet = |packets| {
+        let mut leg = leg();
+        (leg.voiced_frames, leg.received.packets) = (0, packets);
+        CallResult { lines: Vec::new(), ..call(leg, None) }
+    };
+    let mut report = FleetReport::new(&[quiet(3000)], 1, false);
+    report.quiet = true;
+    assert_eq!(report.problems(), [""; 0]);
+    assert_eq!(FleetReport::new(&[quiet(0)], 1, false).one_way, 1);
 }
 
 #[test]

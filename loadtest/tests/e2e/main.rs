@@ -15,6 +15,7 @@ mod faults;
 mod flood;
 mod flows;
 mod heard;
+mod hold;
 mod kept;
 mod keys;
 mod made_calls;

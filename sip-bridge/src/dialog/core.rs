@@ -73,7 +73,8 @@ pub(super) struct Peer {
 }
 
 struct State {
-    events: Option<mpsc::Sender<DialogEvent>>,
+    /// Boxed: a channel keeps room for many, and there are few.
+    events: Option<mpsc::Sender<Box<DialogEvent>>>,
     end: Option<DialogEnd>,
     /// The INVITE that made the dialog, on the side that answers it.
     invite: Option<Responder>,
@@ -91,7 +92,7 @@ impl DialogCore {
         request: &Request,
         connection: Option<&SipConnection>,
         pending: Pending,
-    ) -> Option<(Arc<Self>, mpsc::Receiver<DialogEvent>)> {
+    ) -> Option<(Arc<Self>, mpsc::Receiver<Box<DialogEvent>>)> {
         let local = format!("{};tag={}", request.to_header().ok()?.value().trim(), id.local_tag);
         let remote = request.from_header().ok()?.value().trim().to_owned();
         let peer = Peer {
@@ -112,7 +113,7 @@ impl DialogCore {
         response: &Response,
         flow: &Flow,
         authenticator: Option<Authenticator>,
-    ) -> Option<(Arc<Self>, mpsc::Receiver<DialogEvent>)> {
+    ) -> Option<(Arc<Self>, mpsc::Receiver<Box<DialogEvent>>)> {
         let local = invite.from_header().ok()?.value().trim().to_owned();
         let remote = response.to_header().ok()?.value().trim().to_owned();
         let id = DialogId {
@@ -145,7 +146,7 @@ impl DialogCore {
         peer: Peer,
         pending: Option<Pending>,
         settled: CancellationToken,
-    ) -> (Arc<Self>, mpsc::Receiver<DialogEvent>) {
+    ) -> (Arc<Self>, mpsc::Receiver<Box<DialogEvent>>) {
         let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
         // Only an INVITE that came in is counted as unanswered.
         let owns_call_id = pending.is_none();
@@ -211,7 +212,7 @@ impl DialogCore {
 
     /// Queues an event; false when the queue is full or the dialog over.
     pub fn tell(&self, event: DialogEvent) -> bool {
-        lock(&self.state).events.as_ref().is_some_and(|events| events.try_send(event).is_ok())
+        lock(&self.state).events.as_ref().is_some_and(|events| events.try_send(Box::new(event)).is_ok())
     }
 
     /// Ends the dialog for the application; false when it had ended already. What is open is answered.

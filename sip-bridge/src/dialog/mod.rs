@@ -29,7 +29,7 @@ pub use transfer::{Transfer, TransferProgress};
 pub struct Dialog {
     pub info: CallInfo,
     handle: DialogHandle,
-    events: mpsc::Receiver<DialogEvent>,
+    events: mpsc::Receiver<Box<DialogEvent>>,
     end_told: bool,
 }
 
@@ -77,14 +77,14 @@ pub enum DialogEnd {
 }
 
 impl Dialog {
-    pub(crate) fn new(agent: Arc<Agent>, core: Arc<DialogCore>, events: mpsc::Receiver<DialogEvent>) -> Self {
+    pub(crate) fn new(agent: Arc<Agent>, core: Arc<DialogCore>, events: mpsc::Receiver<Box<DialogEvent>>) -> Self {
         Self { info: core.info.clone(), handle: DialogHandle { agent, core }, events, end_told: false }
     }
 
     /// Waits for the next event. The last one is `Ended`, then `None`. Safe to cancel.
     pub async fn next_event(&mut self) -> Option<DialogEvent> {
         if let Some(event) = self.events.recv().await {
-            return Some(event);
+            return Some(*event);
         }
         if std::mem::replace(&mut self.end_told, true) {
             return None;

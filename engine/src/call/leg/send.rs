@@ -180,7 +180,7 @@ impl Sending {
     }
 
     /// So many samples' time passes.
-    fn pass_over(&mut self, samples: usize, session: &MediaSession) {
+    pub(super) fn pass_over(&mut self, samples: usize, session: &MediaSession) {
         self.timestamp = self.timestamp.wrapping_add(samples as u32 * session.codec.ticks_per_sample());
     }
 

@@ -13,6 +13,7 @@ use crate::clock::Moment;
 use crate::recorder::RecordingId;
 use crate::shard::calls::{LiveCall, Wire};
 use crate::shard::tape::Tape;
+use crate::shard::ticker::Pace;
 use crate::shard::{CallKey, CallNotice, Reservation, ShardCommand};
 
 /// Commands taken in one round.
@@ -111,7 +112,7 @@ impl Worker {
         if self.calls.taken() == 1 {
             self.ticker.resume(now);
         }
-        let slot = self.ticker.place(key.index);
+        let (slot, ticked) = (self.ticker.place(key.index, Pace::Frame), self.ticker.next());
         let law = setup.media.law();
         let tape = recording.map(|id| Tape::new(id, law));
         let call = Call::new(now, setup);
@@ -120,6 +121,7 @@ impl Worker {
             call,
             wire,
             slot,
+            ticked,
             tape,
             peer: None,
             awaited_by: None,

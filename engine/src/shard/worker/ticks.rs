@@ -1,4 +1,4 @@
-//! Packets out: the slots that are due, every call in them ticked, what they say sent in batches.
+//! Packets out: the rounds that are due, every call in them ticked, what they say sent in batches.
 //! No lock, no log and no allocation per tick.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,26 +8,26 @@ use edge_protocol::EndCause;
 use super::Worker;
 use crate::clock::Moment;
 use crate::shard::calls::Wire;
-use crate::shard::ticker::Slot;
+use crate::shard::ticker::Round;
 use crate::transport::{CallIndex, ChannelKind, SocketIndex};
 
 impl Worker {
     pub(super) fn tick_due(&mut self) {
-        // Slots that fall due while these are worked off wait for the next round: packets and commands come first.
+        // Rounds that fall due while these are worked off wait: packets and commands come first.
         let until = self.config.clock.now();
-        while let Some((slot, due)) = self.ticker.next_due(until) {
+        while let Some((round, due)) = self.ticker.next_due(until) {
             let now = self.config.clock.now();
-            if self.ticker.calls(slot).is_empty() {
+            if self.ticker.calls(round).iter().all(|calls| calls.is_empty()) {
                 continue;
             }
             self.stats.slot_began(now.since(due));
-            self.tick_slot(slot, now);
+            self.tick_round(round, now);
         }
     }
 
-    fn tick_slot(&mut self, slot: Slot, now: Moment) {
+    fn tick_round(&mut self, round: Round, now: Moment) {
         self.due.clear();
-        self.due.extend_from_slice(self.ticker.calls(slot));
+        self.ticker.calls(round).iter().for_each(|calls| self.due.extend_from_slice(calls));
         // The batch goes through one socket at a time; neighbours mostly share theirs.
         let mut through: Option<SocketIndex> = None;
         for at in 0..self.due.len() {
@@ -36,6 +36,11 @@ impl Worker {
             if live.ended {
                 self.pump(index, now);
                 continue;
+            }
+            let missed = round.frames_since(std::mem::replace(&mut live.ticked, round)) - 1;
+            if missed > 0 {
+                live.call.pass_over(missed);
+                live.tape.iter_mut().for_each(|tape| tape.pass_over(missed, &mut self.config.tap));
             }
             let Some(socket) = live.socket() else {
                 self.tick_frames(index, now);

@@ -71,3 +71,27 @@ fn a_stream_that_goes_on_from_an_unknown_source_finds_its_call() {
     demux.leave(2, NOW);
     assert_eq!(demux.call_for(addr(9), Some(300), NOW), Some(1), "the only one left");
 }
+
+#[test]
+fn where_two_sources_are_not_known_yet_a_stranger_is_neither_calls() {
+    let mut demux = Demux::default();
+    demux.join(1, Some(addr(1)));
+    demux.join(2, Some(addr(2)));
+    assert_eq!(demux.call_for(addr(9), None, NOW), None);
+    assert_eq!(demux.call_for(addr(1), None, NOW), Some(1));
+    assert_eq!(demux.call_for(addr(2), None, NOW), Some(2));
+    demux.learn(1, addr(1), 100);
+    assert_eq!(demux.call_for(addr(9), None, NOW), Some(2));
+}
+
+#[test]
+fn a_call_with_a_new_sdp_may_come_from_elsewhere_unless_another_may() {
+    let mut demux = Demux::default();
+    for call in 1..=2 {
+        demux.join(call, Some(addr(call as u16)));
+        demux.learn(call, addr(call as u16), call * 100);
+    }
+    demux.join(1, Some(addr(5)));
+    demux.join(2, Some(addr(6)));
+    assert_eq!(demux.call_for(addr(9), None, NOW), Some(1));
+}

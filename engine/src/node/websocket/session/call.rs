@@ -176,7 +176,7 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                     None => return EndCause::NodeStopped,
                 },
                 Some(order) = lifetime.orders.recv() => {
-                    carry_out(order, shard, key).await;
+                    carry_out(*order, shard, key).await;
                     Ok(())
                 }
                 Some(CallNotice::HangUp(cause)) = lines.recv() => {
