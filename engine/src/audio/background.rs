@@ -13,9 +13,6 @@ const HALF_SECONDS: usize = 12;
 /// So much louder than that somebody is who is near, dB.
 const STANDS_OUT_DB: f32 = 4.0;
 
-/// Frames after which something is known of what is behind the caller: a first word is not (1 s).
-const KNOWN_FRAMES: u32 = 50;
-
 /// Follows the mean level of what is heard.
 #[derive(Debug, Clone)]
 pub struct Background {
@@ -44,7 +41,7 @@ impl Background {
 
     /// Whether what is heard now is louder than what is behind the caller.
     pub fn is_exceeded(&self) -> bool {
-        self.lowest.frames() < KNOWN_FRAMES || self.mean_dbov() >= self.lowest.get() + STANDS_OUT_DB
+        self.mean_dbov() >= self.lowest.get() + STANDS_OUT_DB
     }
 
     /// How loud it is now, dBov.
