@@ -55,8 +55,7 @@ pub struct CallerVoice {
 pub struct Ears {
     detector: VoiceDetector,
     background: Background,
-    /// Made when the agent speaks for the first time.
-    echo: Option<EchoWatch>,
+    echo: EchoWatch,
     /// Level of the caller's voiced frames, dBov.
     level_dbov: f32,
     /// Frames for which the caller counts as near, after one that was loud enough.
@@ -74,7 +73,7 @@ impl Default for Ears {
         Self {
             detector: VoiceDetector::new(),
             background: Background::new(),
-            echo: None,
+            echo: EchoWatch::new(),
             level_dbov: USUAL_LEVEL_DBOV,
             near_for: 0,
             agent_frames: 0,
@@ -111,10 +110,9 @@ impl Ears {
             let voiced = voice.voiced && voice.level_dbov >= audible && stands_out;
             return CallerVoice { voiced, near: false, pitched: false };
         }
-        let echo = self.echo.get_or_insert_default();
-        echo.said(agent.unwrap_or(&[0; FRAME_SAMPLES]));
+        self.echo.said(agent.unwrap_or(&[0; FRAME_SAMPLES]));
         // Where the gate is closed there is nothing an echo could be mistaken for.
-        let echo = self.detector.gate_is_open() && echo.heard(caller);
+        let echo = self.detector.gate_is_open() && self.echo.heard(caller);
         let loud = voice.level_dbov > self.level_dbov - IGNORED_DB;
         let as_loud = voice.level_dbov > self.level_dbov - DISTANT_DB;
         self.near_for = if as_loud { NEAR_FRAMES } else { self.near_for.saturating_sub(1) };

@@ -61,7 +61,7 @@ pub struct Speaker {
     held: bool,
     /// Played here, and not yet where it is heard.
     unplayed: Duration,
-    /// The last frames played, to go back to, once there are any; and the place of the oldest.
+    /// The last frames played, to go back to, once there is anything to be played; and the place of the oldest.
     played: Option<Box<[[u8; FRAME_SAMPLES]; GOES_BACK_FRAMES]>>,
     oldest: usize,
 }
@@ -140,6 +140,8 @@ impl Speaker {
         }
         self.queued_bytes += audio.len();
         if !audio.is_empty() {
+            let silence = self.law.silence();
+            self.played.get_or_insert_with(|| Box::new([[silence; FRAME_SAMPLES]; GOES_BACK_FRAMES]));
             self.queue.push_back(audio);
         }
         true
@@ -194,9 +196,9 @@ impl Speaker {
         self.queued_bytes -= filled;
         current.played_bytes += filled;
         current.furthest_bytes = current.furthest_bytes.max(current.played_bytes);
-        let silence = self.law.silence();
-        let played = self.played.get_or_insert_with(|| Box::new([[silence; FRAME_SAMPLES]; GOES_BACK_FRAMES]));
-        played[self.oldest] = *out;
+        if let Some(frame) = self.played.as_mut().and_then(|played| played.get_mut(self.oldest)) {
+            *frame = *out;
+        }
         self.oldest = (self.oldest + 1) % GOES_BACK_FRAMES;
         Spoken::Voice { first }
     }
