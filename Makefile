@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export TANDEM_CACHE ?= $(HOME)/.cache/tandem
 export PATH := $(HOME)/.cargo/bin:$(TANDEM_CACHE)/tools/bin:$(PATH)
 
-.PHONY: help setup setup-test build edge demo run test bench load deploy clean-data
+.PHONY: help setup setup-test build edge demo run test test-long bench load deploy clean-data
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,7 +24,7 @@ test: setup-test build ## formats, lints, licences, unit, property and end-to-en
 	cargo test --workspace --locked --doc --quiet
 	npm --prefix edge/dashboard test
 	npm --prefix edge test
-	fuzz/run.sh -t 5
+	fuzz/run.sh -t 2
 	benches/instructions.sh
 	cargo nextest run --workspace --locked
 

@@ -65,6 +65,7 @@ pub async fn run(
             () = sleep_until(start + fleet::due(number, hold.rate, Duration::ZERO)) => {}
             () = stop.cancelled() => break,
         }
+        progress.dialled.fetch_add(1, Ordering::Relaxed);
         let standing = Standing { number, port: sink.port, progress: progress.clone(), ending: ending.subscribe() };
         calls.spawn(standing.run(phone.clone(), hold.clone()));
     }
@@ -99,7 +100,6 @@ struct Standing {
 
 impl Standing {
     async fn run(mut self, phone: Arc<Phone>, hold: Arc<Hold>) -> HeldCall {
-        self.progress.dialled.fetch_add(1, Ordering::Relaxed);
         let dialled = Instant::now();
         let dialog = match self.dial(&phone, &hold.target).await {
             Ok(dialog) => dialog,

@@ -68,6 +68,7 @@ async fn known(edge: &Edge, token: &str, call_id: &str, facts: &[CallEvent], dea
 }
 
 #[tokio::test]
+#[ignore = "a minute and a half of deaths: `make test-long`"]
 async fn a_thousand_calls_reach_the_edge_once_and_in_order_whoever_dies() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut edge = Edge::start(dir.path()).await.expect("the edge");
