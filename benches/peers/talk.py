@@ -4,6 +4,7 @@ import json
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from agents import ActiveCall, Pipecat, Stub, Tandem
@@ -21,55 +22,51 @@ GREETING_S = 11
 STUB_MS = 300
 
 
-def feel(start, target_of, callers, options):
-    """What callers noticed."""
+@contextmanager
+def served(start, reply):
+    """An agent whose provider answers `reply`, and a directory for what is written down meanwhile."""
     with tempfile.TemporaryDirectory() as directory:
         directory = Path(directory)
-        stub = Stub(LONG, directory)
+        stub = Stub(reply, directory)
         try:
             agent = start(stub, directory)
             try:
-                target, report = target_of(agent), directory / "talk.json"
-                command = loadtest("talk", "--target", target, "--callers", callers, "--most", options.most,
-                                   "--json", report)
-                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                # That something was not as expected is what is compared.
-                if done.returncode not in (0, 1):
-                    raise SystemExit(f"{target}: {done.stdout[-3000:]}")
-                return json.loads(report.read_text())
+                yield agent, directory
             finally:
                 agent.end()
         finally:
             stub.end()
+
+
+def feel(start, target_of, callers, options):
+    """What callers noticed."""
+    with served(start, LONG) as (agent, directory):
+        target, report = target_of(agent), directory / "talk.json"
+        command = loadtest("talk", "--target", target, "--callers", callers, "--most", options.most, "--json", report)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        # That something was not as expected is what is compared.
+        if done.returncode not in (0, 1):
+            raise SystemExit(f"{target}: {done.stdout[-3000:]}")
+        return json.loads(report.read_text())
 
 
 def cost(start, target_of, talkers, seconds):
     """CPU a call in conversation, % of a core; memory of a call and of none, MB."""
-    with tempfile.TemporaryDirectory() as directory:
-        directory = Path(directory)
-        stub = Stub(SHORT, directory)
-        try:
-            agent = start(stub, directory)
-            try:
-                base = agent.process.memory_mb()
-                ramp = talkers / 10
-                hold = GREETING_S + ramp + seconds + 1
-                command = loadtest("calls", "--target", target_of(agent), "--calls", talkers, "--rate", 10,
-                                   "--hold", f"{hold}s")
-                with open(directory / "calls.log", "w") as log:
-                    callers = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-                time.sleep(GREETING_S + ramp)
-                before, began = agent.process.cpu_seconds(), time.monotonic()
-                time.sleep(seconds)
-                used, lasted = agent.process.cpu_seconds() - before, time.monotonic() - began
-                memory = agent.process.memory_mb() - base
-                if callers.wait(timeout=60) == 3:
-                    raise SystemExit((directory / "calls.log").read_text()[-3000:])
-                return {"cpu": 100 * used / lasted / talkers, "memory": memory / talkers, "base": base}
-            finally:
-                agent.end()
-        finally:
-            stub.end()
+    with served(start, SHORT) as (agent, directory):
+        base = agent.process.memory_mb()
+        ramp = talkers / 10
+        hold = GREETING_S + ramp + seconds + 1
+        command = loadtest("sip", "--target", target_of(agent), "--calls", talkers, "--rate", 10, "--hold", f"{hold}s")
+        with open(directory / "calls.log", "w") as log:
+            callers = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        time.sleep(GREETING_S + ramp)
+        before, began = agent.process.cpu_seconds(), time.monotonic()
+        time.sleep(seconds)
+        used, lasted = agent.process.cpu_seconds() - before, time.monotonic() - began
+        memory = agent.process.memory_mb() - base
+        if callers.wait(timeout=60) == 3:
+            raise SystemExit((directory / "calls.log").read_text()[-3000:])
+        return {"cpu": 100 * used / lasted / talkers, "memory": memory / talkers, "base": base}
 
 
 def percent(share):

@@ -21,7 +21,7 @@ const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 
 /// Answers every call to `endpoint` until `stop`; all of them share one socket.
 pub async fn serve(mut endpoint: Endpoint, stop: CancellationToken) -> io::Result<()> {
-    let socket = open()?;
+    let socket = open((Ipv4Addr::LOCALHOST, 0).into())?;
     let port = socket.local_addr()?.port();
     let over = stop.clone();
     let thread = thread::Builder::new().name("echo".to_owned()).spawn(move || echo(&socket, &over))?;
@@ -40,11 +40,17 @@ pub async fn serve(mut endpoint: Endpoint, stop: CancellationToken) -> io::Resul
     thread.join().map_err(|_| io::Error::other("the echoing thread panicked"))
 }
 
-fn open() -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+/// Sends back what comes to `address` until `stop`, without a call: for others to be measured with.
+pub async fn packets(address: SocketAddr, stop: CancellationToken) -> io::Result<()> {
+    let socket = open(address)?;
+    tokio::task::spawn_blocking(move || echo(&socket, &stop)).await.map_err(io::Error::other)
+}
+
+fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES)?;
     socket.set_send_buffer_size(KERNEL_BUFFER_BYTES)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.bind(&address.into())?;
     Ok(socket.into())
 }
 

@@ -56,7 +56,7 @@ class Echo:
 
     def __init__(self, directory):
         self.port = free_port(socket.SOCK_DGRAM)
-        self.process = Process([binary("echo"), f"{LOOPBACK}:{self.port}"], directory, lambda: True)
+        self.process = Process([binary("loadtest"), "echo", "--packets", f"{LOOPBACK}:{self.port}"], directory, lambda: True)
         time.sleep(0.3)
 
     def connect(self, _number, *ends):
