@@ -84,9 +84,7 @@ impl Demux {
     pub fn learn(&mut self, call: CallIndex, source: SocketAddr, ssrc: u32) {
         self.comes_from(call, source);
         let before = self.known.entry(call).or_default().ssrc.replace(ssrc);
-        if let Some(before) = before {
-            self.by_ssrc.remove(&before);
-        }
+        self.no_longer_sends(call, before);
         self.by_ssrc.insert(ssrc, call);
         self.unlearned.remove(&call);
     }
@@ -99,7 +97,12 @@ impl Demux {
             self.by_source.remove(&source);
             self.departed.push_back((source, now + STRAGGLERS));
         }
-        if let Some(ssrc) = known.ssrc.filter(|ssrc| self.by_ssrc.get(ssrc) == Some(&call)) {
+        self.no_longer_sends(call, known.ssrc);
+    }
+
+    /// Another call may have taken the stream's number meanwhile, and keeps it.
+    fn no_longer_sends(&mut self, call: CallIndex, ssrc: Option<u32>) {
+        if let Some(ssrc) = ssrc.filter(|ssrc| self.by_ssrc.get(ssrc) == Some(&call)) {
             self.by_ssrc.remove(&ssrc);
         }
     }

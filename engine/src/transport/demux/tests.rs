@@ -95,3 +95,14 @@ fn a_call_with_a_new_sdp_may_come_from_elsewhere_unless_another_may() {
     demux.join(2, Some(addr(6)));
     assert_eq!(demux.call_for(addr(9), None, NOW), Some(1));
 }
+
+#[test]
+fn a_stream_whose_number_another_call_took_stays_the_other_calls() {
+    let mut demux = Demux::default();
+    for (call, port) in [(1, 1), (2, 2)] {
+        demux.join(call, Some(addr(port)));
+        demux.learn(call, addr(port), 100);
+    }
+    demux.learn(1, addr(1), 101);
+    assert_eq!(demux.call_for(addr(9), Some(100), NOW), Some(2));
+}
