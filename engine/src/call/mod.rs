@@ -30,7 +30,7 @@ mod speculation;
 mod speech_link;
 mod tools;
 mod turn;
-mod usage;
+pub(crate) mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use edge_protocol::{ProviderUsage, UsageStage};
 /// The line's place on the bill.
 const TELEPHONY: &str = "telephony";
 
-const MINUTE_MS: u128 = 60_000;
+pub const MINUTE_MS: u64 = 60_000;
 
 /// The sums of one call.
 #[derive(Debug, Default)]
@@ -42,10 +42,15 @@ pub fn of_line(answered_ms: u64, minute_microcredits: u64) -> Option<ProviderUsa
     if minute_microcredits == 0 {
         return None;
     }
-    let cost = (u128::from(answered_ms) * u128::from(minute_microcredits)).div_ceil(MINUTE_MS);
-    let cost_microcredits = i64::try_from(cost).unwrap_or(i64::MAX);
+    let cost_microcredits = cost(&[(answered_ms, minute_microcredits)], MINUTE_MS);
     let line = ProviderUsage::none(TELEPHONY, UsageStage::Telephony);
     Some(ProviderUsage { audio_ms: answered_ms, cost_microcredits, ..line })
+}
+
+/// Amounts at their prices for so many of them; rounded up, as nobody charges less than they may.
+pub fn cost(parts: &[(u64, u64)], per: u64) -> i64 {
+    let sum: u128 = parts.iter().map(|(amount, price)| u128::from(*amount) * u128::from(*price)).sum();
+    i64::try_from(sum.div_ceil(u128::from(per))).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

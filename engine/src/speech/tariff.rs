@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use edge_protocol::{ProviderUsage, UsageStage};
 
 use super::ports::Tokens;
+use crate::call::usage::{MINUTE_MS, cost};
 
 /// The provider of speech-to-speech on the bill.
 const REALTIME: &str = "realtime";
 
-const MINUTE_MS: u64 = 60_000;
 const MILLION: u64 = 1_000_000;
 
 /// A provider's prices, microcredits (a millionth of what prices are quoted in).
@@ -106,12 +106,6 @@ impl RealtimePrices {
         let used = one(REALTIME, UsageStage::Realtime, cost(&parts, MILLION));
         ProviderUsage { input_tokens: input, cached_tokens: cached, output_tokens: output, ..used }
     }
-}
-
-/// Amounts at their prices for so many of them; rounded up, as nobody charges less than they may.
-fn cost(parts: &[(u64, u64)], per: u64) -> i64 {
-    let sum: u128 = parts.iter().map(|(amount, price)| u128::from(*amount) * u128::from(*price)).sum();
-    i64::try_from(sum.div_ceil(u128::from(per))).unwrap_or(i64::MAX)
 }
 
 fn one(provider: &str, stage: UsageStage, cost_microcredits: i64) -> ProviderUsage {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use edge_protocol::{EndCause, EventKind, ProviderUsage};
 
 use super::barge_in::Overlap;
+use super::chat::ChatMessage;
 use super::history::History;
 use super::keys::Keys;
 use super::listener::{CallerTurn, Listener};
@@ -270,7 +271,19 @@ impl Conversation {
         self.drop_attempt(out);
         let utterance = self.begin_utterance();
         self.prompt = Some(text.clone());
-        out.speech(SpeechCommand::Say { utterance, law: self.law, voice: self.settings.voice.clone(), text, urgent });
+        out.speech(self.saying(utterance, text, urgent));
+    }
+
+    /// The order to say a fixed text.
+    fn saying(&self, utterance: UtteranceId, text: String, urgent: bool) -> SpeechCommand {
+        SpeechCommand::Say { utterance, law: self.law, voice: self.settings.voice.clone(), text, urgent }
+    }
+
+    /// The order to have the model answer.
+    fn answering(&self, utterance: UtteranceId, messages: Vec<ChatMessage>) -> SpeechCommand {
+        let AgentSettings { voice, keep_voice, .. } = &*self.settings;
+        let (voice, keep, tools) = (voice.clone(), *keep_voice, self.toolbox.definitions());
+        SpeechCommand::Respond { utterance, law: self.law, voice, keep, messages, tools }
     }
 
     fn begin_utterance(&mut self) -> UtteranceId {
@@ -308,14 +321,10 @@ impl Conversation {
     /// Asks for the answer to the caller's line: the model's, unless the agent has one for such a line.
     fn ask_for_answer(&mut self, line: &str, out: &mut Outbox) -> UtteranceId {
         let utterance = self.begin_utterance();
-        let (law, voice) = (self.law, self.settings.voice.clone());
         let fixed = self.settings.replies.iter().find(|reply| reply.answers(line));
         out.speech(match fixed {
-            Some(reply) => SpeechCommand::Say { utterance, law, voice, text: reply.text.clone(), urgent: false },
-            None => {
-                let (messages, tools) = (self.history.with_caller_line(line), self.toolbox.definitions());
-                SpeechCommand::Respond { utterance, law, voice, keep: self.settings.keep_voice, messages, tools }
-            }
+            Some(reply) => self.saying(utterance, reply.text.clone(), false),
+            None => self.answering(utterance, self.history.with_caller_line(line)),
         });
         utterance
     }

@@ -220,9 +220,7 @@ impl Conversation {
     /// The model goes on with the same answer, knowing the results.
     fn ask_for_more(&mut self, utterance: UtteranceId, out: &mut Outbox) {
         let messages = self.history.with_results(&self.speaker.text());
-        let (voice, tools) = (self.settings.voice.clone(), self.toolbox.definitions());
-        let (law, keep) = (self.law, self.settings.keep_voice);
-        out.speech(SpeechCommand::Respond { utterance, law, voice, keep, messages, tools });
+        out.speech(self.answering(utterance, messages));
     }
 
     /// Says something to who waits in silence for results, and gives up tools of which nothing is heard.
@@ -237,8 +235,7 @@ impl Conversation {
         let Some((utterance, (_, text))) = turn.answer.zip(turn.errand.filler.take_if(|_| due)) else { return };
         if self.speaker.first_sentence().is_none() {
             turn.errand.said = false;
-            let voice = self.settings.voice.clone();
-            out.speech(SpeechCommand::Say { utterance, law: self.law, voice, text, urgent: false });
+            out.speech(self.saying(utterance, text, false));
         }
     }
 
