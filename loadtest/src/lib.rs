@@ -1,5 +1,5 @@
 //! Callers that dial Tandem over the wire, with their own SIP and RTP, and check what comes back.
-//! Nothing here runs inside the node; of the engine only codecs and packet formats are used.
+//! Nothing here runs inside the node. Callers share codecs and packet formats with the engine; `sim` runs its own calls.
 
 pub mod ai_stub;
 pub mod caller;
