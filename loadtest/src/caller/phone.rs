@@ -42,6 +42,25 @@ pub struct Target {
     pub keep_audio: bool,
 }
 
+// === impl Target ===
+
+impl Target {
+    /// Over UDP and in the clear, with every codec; ten seconds to answer.
+    pub fn to(uri: String) -> Self {
+        Self {
+            uri,
+            from: "sip:caller@127.0.0.1".to_owned(),
+            via: None,
+            tcp: false,
+            srtp: false,
+            headers: Vec::new(),
+            codecs: Codec::ALL.to_vec(),
+            patience: Duration::from_secs(10),
+            keep_audio: false,
+        }
+    }
+}
+
 /// Dials calls, and takes them.
 pub struct Phone {
     // Dropping the endpoint ends the SIP stack.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::Args;
 
-use super::{Dialling, Outcome, duration, stop_on_signal, write_json};
+use super::{Dialling, Outcome, duration, judged, stop_on_signal, write_json};
 use crate::caller::Manners;
 use crate::node_events::NodeEvents;
 use crate::report::{Live, TalkReport};
@@ -106,8 +106,5 @@ fn judge(report: &TalkReport, expects: bool) -> Outcome {
     if unanswered > 0 {
         problems.push(format!("{unanswered} of {} questions were not answered", report.lines.len()));
     }
-    for problem in &problems {
-        println!("not as expected: {problem}");
-    }
-    if problems.is_empty() { Outcome::Passed } else { Outcome::Failed }
+    judged(&problems, false)
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use anyhow::ensure;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::sip::{Sip, judge};
-use super::{Outcome, stop_on_signal, write_json};
+use super::{Outcome, progress_bar, stop_on_signal, write_json};
 use crate::coordinator::{self, Gathered, Job, Totals};
 use crate::report::FleetReport;
 
@@ -34,10 +33,7 @@ impl Coordinate {
         ensure!(!self.calls.wants_one_machine(), "--quiet, --may-refuse, --pid and --html are for `loadtest sip`");
         let job = Job::new(&self.calls.fleet().await?, self.calls.threads);
         println!("{} workers: {}", self.workers.len(), self.calls);
-        let bar = ProgressBar::new(self.calls.calls as u64);
-        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:30} {pos}/{len} finished, {msg}") {
-            bar.set_style(style);
-        }
+        let bar = progress_bar(self.calls.calls as u64, "{pos}/{len} finished, {msg}");
         let shown = |totals: Totals| {
             bar.set_position(totals.finished as u64);
             let Totals { dialled, up, lost, workers, .. } = totals;

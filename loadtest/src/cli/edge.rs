@@ -1,7 +1,6 @@
-//! `loadtest edge`: thousands of sessions on the Worker, and `loadtest echo-node`, the stand-in they talk to.
+//! `loadtest edge`: thousands of sessions on the Worker.
 //! Running them is `sessions`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -10,19 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use engine::control::SignedClient;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use super::{Outcome, duration, stop_on_signal, write_json};
-use crate::sessions::echo_node::EchoNode;
+use super::echo_node::ECHO_NODE;
+use super::{Outcome, duration, judged, progress_bar, rate, stop_on_signal, write_json};
 use crate::sessions::{self, Plan, Tally};
 
-/// The stand-in's name at the edge.
-const ECHO_NODE: &str = "echo";
 /// How long it may take to be linked.
 const LINKED_WITHIN: Duration = Duration::from_secs(15);
 
@@ -45,7 +39,7 @@ pub struct Edge {
     #[arg(long, default_value_t = 1000)]
     sessions: usize,
     /// New sessions a second
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, value_parser = rate)]
     rate: f64,
     /// How long each is held
     #[arg(long, default_value = "60s", value_parser = duration)]
@@ -61,29 +55,10 @@ pub struct Edge {
     json: Option<PathBuf>,
 }
 
-/// Be a node to the edge that says back what it hears, until ended
-#[derive(Debug, Args)]
-pub struct Echo {
-    /// The edge
-    #[arg(long, default_value = "http://127.0.0.1:8787")]
-    url: String,
-    /// The engines' secret
-    #[arg(long, env = "TANDEM_EDGE__SECRET", hide_env_values = true)]
-    secret: String,
-    #[arg(long, default_value = ECHO_NODE)]
-    name: String,
-    /// Where the edge reaches us
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
-    #[arg(long, default_value_t = 10_000)]
-    max_calls: u32,
-}
-
 // === impl Edge ===
 
 impl Edge {
     pub async fn run(self) -> anyhow::Result<Outcome> {
-        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate {} is no number of sessions a second", self.rate);
         ensure!(!self.every.is_zero(), "--every must be longer than nothing");
         let edge = self.url.trim_end_matches('/').to_owned();
         let http = reqwest::Client::builder().timeout(self.patience).build()?;
@@ -104,8 +79,7 @@ impl Edge {
             patience: self.patience,
         };
         let (tally, stop) = (Arc::new(Tally::default()), stop_on_signal());
-        let bar = ProgressBar::new(self.sessions as u64);
-        bar.set_style(ProgressStyle::with_template("{elapsed_precise} [{bar:30}] {pos}/{len} opened, {msg}")?);
+        let bar = progress_bar(self.sessions as u64, "{pos}/{len} opened, {msg}");
         let run = sessions::run(plan, tally.clone(), stop);
         tokio::pin!(run);
         let report = loop {
@@ -126,11 +100,7 @@ impl Edge {
             println!("we fell behind: {} of {} frames were said late", report.said_late, report.said);
             return Ok(Outcome::GeneratorTooSlow);
         }
-        let problems = report.problems();
-        for problem in &problems {
-            println!("not as expected: {problem}");
-        }
-        Ok(if problems.is_empty() { Outcome::Passed } else { Outcome::Failed })
+        Ok(judged(&report.problems(), report.interrupted))
     }
 
     async fn echo_node(&self, http: &reqwest::Client, edge: &str, secret: &str) -> anyhow::Result<Child> {
@@ -157,20 +127,5 @@ impl Edge {
             );
             sleep(Duration::from_millis(200)).await;
         }
-    }
-}
-
-// === impl Echo ===
-
-impl Echo {
-    pub async fn run(self) -> anyhow::Result<Outcome> {
-        let listener =
-            TcpListener::bind(self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
-        let client = SignedClient::new(&self.url, &self.secret, &self.name)?;
-        let address = listener.local_addr()?;
-        println!("{} on http://{address}", self.name);
-        let node = EchoNode::new(self.name, address, self.secret, self.max_calls);
-        node.serve(listener, client, stop_on_signal()).await.context("the stand-in node failed")?;
-        Ok(Outcome::Passed)
     }
 }

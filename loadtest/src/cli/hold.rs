@@ -10,7 +10,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::sip::watch;
-use super::{Dialling, Outcome, duration, stop_on_signal, write_json};
+use super::{Dialling, Outcome, duration, judged, rate, stop_on_signal, write_json};
 use crate::fleet::Progress;
 use crate::hold::{self, MOST_CALLS};
 use crate::measure::process::Usage;
@@ -25,7 +25,7 @@ pub struct Hold {
     #[arg(long, default_value_t = 200_000)]
     calls: usize,
     /// New calls a second, and then BYEs a second
-    #[arg(long, default_value_t = 500.0)]
+    #[arg(long, default_value_t = 500.0, value_parser = rate)]
     rate: f64,
     /// How long all of them stand
     #[arg(long, default_value = "10m", value_parser = duration)]
@@ -42,7 +42,6 @@ pub struct Hold {
 
 impl Hold {
     pub async fn run(self) -> anyhow::Result<Outcome> {
-        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate {} is no number of calls a second", self.rate);
         ensure!(self.calls <= MOST_CALLS, "--calls {}: at most {MOST_CALLS}", self.calls);
         let phone = Arc::new(self.dialling.phone(1).await?);
         let target = self.dialling.target(false);
@@ -69,12 +68,6 @@ impl Hold {
             write_json(path, &report)?;
         }
         println!("\n{report}");
-        for problem in &report.problems() {
-            println!("not as expected: {problem}");
-        }
-        if report.interrupted {
-            println!("stopped by hand: this is what was seen until then");
-        }
-        Ok(if report.problems().is_empty() && !report.interrupted { Outcome::Passed } else { Outcome::Failed })
+        Ok(judged(&report.problems(), report.interrupted))
     }
 }

@@ -8,6 +8,7 @@ mod compare;
 mod coordinate;
 mod demo;
 mod echo;
+mod echo_node;
 mod edge;
 mod hold;
 mod sim;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use sip_bridge::sdp::Codec;
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +53,7 @@ enum Command {
     Capacity(Box<capacity::Capacity>),
     AiStub(ai_stub::AiStub),
     Edge(edge::Edge),
-    EchoNode(edge::Echo),
+    EchoNode(echo_node::EchoNode),
 }
 
 /// How a command ended; other errors exit with 2.
@@ -165,6 +167,36 @@ fn duration(text: &str) -> Result<Duration, String> {
         unit => return Err(format!("{unit:?} is no unit of time (ms, s, m)")),
     };
     Duration::try_from_secs_f64(seconds).map_err(|error| format!("{text:?}: {error}"))
+}
+
+/// So many a second.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if rate.is_finite() && rate > 0.0 {
+        Ok(rate)
+    } else {
+        Err(format!("{text} is nothing that happens so often a second"))
+    }
+}
+
+/// How far a run is, shown on a terminal only, as `template` of indicatif's says after the time and the bar.
+fn progress_bar(length: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template(&format!("{{elapsed:>4}} {{bar:30}} {template}")) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What was found, and whether a run that found it and was `interrupted` or not has passed.
+fn judged(problems: &[String], interrupted: bool) -> Outcome {
+    for problem in problems {
+        println!("not as expected: {problem}");
+    }
+    if interrupted {
+        println!("stopped by hand: this is what was seen until then");
+    }
+    if problems.is_empty() && !interrupted { Outcome::Passed } else { Outcome::Failed }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {

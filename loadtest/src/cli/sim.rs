@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Outcome, duration, stop_on_signal, write_json};
+use super::{Outcome, duration, judged, progress_bar, stop_on_signal, write_json};
 use crate::report::{SimReport, sim_page};
 use crate::sim::{self, Balance, NodeLoss, Plan, Progress, RollOut, Slowdown, Stages, Wave};
 
@@ -121,10 +120,7 @@ impl Sim {
             let (plan, progress, stop) = (plan.clone(), progress.clone(), stop.clone());
             tokio::task::spawn_blocking(move || sim::run(&plan, &progress, &stop))
         };
-        let bar = ProgressBar::new(plan.length.as_secs());
-        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:30} {pos} of {len} s, {msg}") {
-            bar.set_style(style);
-        }
+        let bar = progress_bar(plan.length.as_secs(), "{pos} of {len} s, {msg}");
         let mut tick = tokio::time::interval(Duration::from_millis(500));
         let found = loop {
             tokio::select! {
@@ -145,14 +141,7 @@ impl Sim {
         if let Some(path) = &self.html {
             std::fs::write(path, sim_page(&report)).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let problems = report.problems();
-        for problem in &problems {
-            println!("not as expected: {problem}");
-        }
-        if report.interrupted {
-            println!("stopped by hand: this is what was seen until then");
-        }
-        Ok(if problems.is_empty() && !report.interrupted { Outcome::Passed } else { Outcome::Failed })
+        Ok(judged(&report.problems(), report.interrupted))
     }
 
     fn plan(&self) -> anyhow::Result<Plan> {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dialling, Outcome, duration, stop_on_signal, write_json};
+use super::{Dialling, Outcome, duration, judged, progress_bar, rate, stop_on_signal, write_json};
 use crate::caller::{Manners, Prepared};
 use crate::fleet::{self, Fleet, Progress};
 use crate::measure::process::Usage;
@@ -32,7 +31,7 @@ pub struct Sip {
     #[arg(long, default_value_t = 200)]
     pub(super) calls: usize,
     /// New calls a second
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, value_parser = rate)]
     rate: f64,
     /// Rise to that rate from nothing in so long
     #[arg(long, default_value = "0s", value_parser = duration)]
@@ -96,7 +95,6 @@ impl Sip {
 
     /// The calls, with their voices made.
     pub(super) async fn fleet(&self) -> anyhow::Result<Fleet> {
-        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate {} is no number of calls a second", self.rate);
         Ok(Fleet {
             calls: self.calls,
             rate: self.rate,
@@ -134,18 +132,12 @@ impl fmt::Display for Sip {
 
 pub(super) fn judge(report: &FleetReport) -> Outcome {
     println!("\n{report}");
-    let problems = report.problems();
-    for problem in &problems {
-        println!("not as expected: {problem}");
-    }
+    let outcome = judged(&report.problems(), report.interrupted);
     if let Some(why) = report.media.generator_too_slow() {
         println!("{why}: these numbers say nothing about the node");
         return Outcome::GeneratorTooSlow;
     }
-    if report.interrupted {
-        println!("stopped by hand: this is what was seen until then");
-    }
-    if problems.is_empty() && !report.interrupted { Outcome::Passed } else { Outcome::Failed }
+    outcome
 }
 
 /// Shows how far the run is, on a terminal only, and looks at the node, until it is `over`.
@@ -155,10 +147,7 @@ pub(super) async fn watch(
     pid: Option<u32>,
     over: CancellationToken,
 ) -> Vec<NodeSample> {
-    let bar = ProgressBar::new(calls as u64);
-    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:30} {pos}/{len} finished, {msg}") {
-        bar.set_style(style);
-    }
+    let bar = progress_bar(calls as u64, "{pos}/{len} finished, {msg}");
     let began = Instant::now();
     let mut looks = tokio::time::interval(LOOK);
     let mut samples = Vec::new();

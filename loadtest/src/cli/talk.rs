@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Dialling, Outcome, stop_on_signal, write_json};
+use super::{Dialling, Outcome, progress_bar, stop_on_signal, write_json};
 use crate::feel::{self, Kind, Plan};
 use crate::report::{FeelReport, page};
 
@@ -48,10 +47,7 @@ impl Talk {
         let phone = Arc::new(self.dialling.phone(self.threads).await?);
         let target = self.dialling.target(false);
         let plan = Plan { target, callers: self.callers, kinds: self.only.clone(), most: self.most };
-        let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {bar:30} {pos}/{len} calls") {
-            bar.set_style(style);
-        }
+        let bar = progress_bar(0, "{pos}/{len} calls");
         let stop = stop_on_signal();
         let (reply, tried) = feel::run(phone.clone(), plan, stop.clone(), |done, all| {
             bar.set_length(all as u64);

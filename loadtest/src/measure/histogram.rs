@@ -1,6 +1,7 @@
 //! Durations counted in a small histogram, one per call, merged for a report. It grows with the longest one counted.
 //! Microseconds inside, milliseconds outside, 0.1 % resolution; what is longer than 60 s counts as 60 s.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
@@ -25,6 +26,18 @@ pub struct Percentiles {
     pub p95_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
+}
+
+// === impl Percentiles ===
+
+impl fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.count == 0 {
+            return f.write_str("not measured");
+        }
+        let Self { p50_ms, p95_ms, p99_ms, max_ms, .. } = self;
+        write!(f, "p50 {p50_ms:.0}  p95 {p95_ms:.0}  p99 {p99_ms:.0}  max {max_ms:.0} ms")
+    }
 }
 
 // === impl Durations ===

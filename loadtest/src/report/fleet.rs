@@ -218,12 +218,6 @@ impl FleetReport {
 
 impl fmt::Display for FleetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spread = |p: &Percentiles| {
-            if p.count == 0 {
-                return "not measured".to_owned();
-            }
-            format!("p50 {:.0}  p95 {:.0}  p99 {:.0}  max {:.0} ms", p.p50_ms, p.p95_ms, p.p99_ms, p.max_ms)
-        };
         let mut table = Table::default();
         table
             .row(
@@ -233,17 +227,17 @@ impl fmt::Display for FleetReport {
                     self.calls, self.concurrent, self.lost, self.one_way, self.disturbed
                 ),
             )
-            .row("call set-up", spread(&self.setup));
+            .row("call set-up", self.setup);
         if self.refused > 0 {
-            table.row("refused", format!("{}, after {}", self.refused, spread(&self.refusal)));
+            table.row("refused", format!("{}, after {}", self.refused, self.refusal));
         }
         if !self.quiet {
             table
                 .row("questions", format!("{}, {} unanswered", self.questions, self.unanswered))
-                .row("caller-heard latency", spread(&self.caller_heard));
+                .row("caller-heard latency", self.caller_heard);
         }
         if self.barge_in_stop.count > 0 {
-            table.row("barge-in to silence", spread(&self.barge_in_stop));
+            table.row("barge-in to silence", self.barge_in_stop);
         }
         self.media.rows(&mut table);
         if let (Some(median), Some(lowest)) = (self.median_mos, self.lowest_mos) {

@@ -279,11 +279,5 @@ impl fmt::Display for SimReport {
 }
 
 fn spread(times: &Percentiles) -> String {
-    if times.count == 0 {
-        return "not measured".to_owned();
-    }
-    format!(
-        "p50 {:.0}  p95 {:.0}  p99 {:.0}  max {:.0} ms of {}",
-        times.p50_ms, times.p95_ms, times.p99_ms, times.max_ms, times.count
-    )
+    if times.count == 0 { times.to_string() } else { format!("{times} of {}", times.count) }
 }

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub use client::SessionError;
 pub use tally::{SessionsReport, Tally};
 
+use crate::fleet;
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -43,7 +45,7 @@ pub async fn run(plan: Plan, tally: Arc<Tally>, stop: CancellationToken) -> Sess
     let mut sessions = JoinSet::new();
     let start = Instant::now();
     for number in 0..plan.sessions {
-        let due = start + Duration::from_secs_f64(number as f64 / plan.rate);
+        let due = start + fleet::due(number, plan.rate, Duration::ZERO);
         tokio::select! {
             () = sleep_until(due) => {}
             () = stop.cancelled() => break,

@@ -120,18 +120,15 @@ impl SessionsReport {
 
 impl fmt::Display for SessionsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spread = |p: &Percentiles| {
-            format!("p50 {:.0}  p95 {:.0}  p99 {:.0}  max {:.0} ms", p.p50_ms, p.p95_ms, p.p99_ms, p.max_ms)
-        };
         let mut table = Table::default();
         table
             .row("sessions", format!("{} ({} at a time), {} failed", self.sessions, self.concurrent, self.failed))
-            .row("asked for to ready", spread(&self.setup))
+            .row("asked for to ready", self.setup)
             .row(
                 "frames of audio",
                 format!("{}, {} said late, {} came back", self.said, self.said_late, self.round_trip.count),
             )
-            .row("there and back", spread(&self.round_trip));
+            .row("there and back", self.round_trip);
         write!(f, "{table}")
     }
 }

@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::audio::g711::Law;
 use engine::node::{fresh_keys, srtp_keys};
@@ -44,15 +43,10 @@ impl Callee {
 
     pub fn target(&self, tcp: bool) -> Target {
         Target {
-            uri: format!("sip:agent@{}", self.address),
-            from: "sip:caller@127.0.0.1".to_owned(),
-            via: None,
             tcp,
-            srtp: false,
             headers: vec![("X-Test".to_owned(), "1".to_owned())],
-            codecs: Codec::ALL.to_vec(),
-            patience: Duration::from_secs(10),
             keep_audio: true,
+            ..Target::to(format!("sip:agent@{}", self.address))
         }
     }
 }

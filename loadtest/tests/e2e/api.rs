@@ -73,14 +73,10 @@ pub async fn rings(phone: &mut Phone) -> Result<Ringing> {
 /// Who dials a node without a front.
 pub fn straight_to(node: &Node, user: &str) -> Target {
     Target {
-        uri: format!("sip:{user}@127.0.0.1:{}", node.sip),
         from: "sip:+15550123@127.0.0.1".to_owned(),
-        via: None,
-        tcp: false,
-        srtp: false,
         headers: vec![("X-Campaign".to_owned(), "spring".to_owned())],
-        codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
         patience: SOON,
         keep_audio: true,
+        ..Target::to(format!("sip:{user}@127.0.0.1:{}", node.sip))
     }
 }

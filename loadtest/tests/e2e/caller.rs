@@ -59,17 +59,7 @@ impl Phone {
     pub async fn of(stack: &Stack) -> Result<Self> {
         Ok(Self {
             phone: caller::Phone::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 1).await?,
-            target: Target {
-                uri: format!("sip:agent@127.0.0.1:{}", stack.port),
-                from: "sip:caller@127.0.0.1".to_owned(),
-                via: None,
-                tcp: false,
-                srtp: false,
-                headers: Vec::new(),
-                codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
-                patience: Duration::from_secs(10),
-                keep_audio: true,
-            },
+            target: Target { keep_audio: true, ..Target::to(format!("sip:agent@127.0.0.1:{}", stack.port)) },
             nodes: stack.nodes.iter().map(|node| format!("http://127.0.0.1:{}", node.http)).collect(),
         })
     }

@@ -38,17 +38,7 @@ impl World {
     }
 
     fn target(&self, number: &str) -> Target {
-        Target {
-            uri: format!("sip:{number}@127.0.0.1:{}", self.node.sip),
-            from: "sip:caller@127.0.0.1".to_owned(),
-            via: None,
-            tcp: false,
-            srtp: false,
-            headers: Vec::new(),
-            codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
-            patience: SOON,
-            keep_audio: false,
-        }
+        Target { patience: SOON, ..Target::to(format!("sip:{number}@127.0.0.1:{}", self.node.sip)) }
     }
 
     async fn health(&self) -> serde_json::Value {

@@ -31,17 +31,7 @@ async fn four_times_the_calls_a_node_may_take_cost_those_it_took_nothing() {
         ramp: Duration::ZERO,
         hold: HOLD,
         lines: Script::parse(LOAD, "load.toml").expect("a script").prepare("load.toml", None).await.expect("voices"),
-        target: Target {
-            uri: format!("sip:agent@127.0.0.1:{}", stack.nodes[0].sip),
-            from: "sip:caller@127.0.0.1".to_owned(),
-            via: None,
-            tcp: false,
-            srtp: false,
-            codecs: sip_bridge::sdp::Codec::ALL.to_vec(),
-            headers: Vec::new(),
-            patience: Duration::from_secs(10),
-            keep_audio: false,
-        },
+        target: Target::to(format!("sip:agent@127.0.0.1:{}", stack.nodes[0].sip)),
         manners: MANNERS,
     };
     let report = fleet::run(Arc::new(phone), fleet, Arc::new(Progress::default()), CancellationToken::new()).await;

@@ -18,15 +18,9 @@ async fn hundreds_of_calls_without_audio_share_few_ports_and_all_are_ended() {
     let stack = Stack::start_with(1, &settings).await.expect("Kamailio and a node");
     let phone = Arc::new(Phone::start(([127, 0, 0, 1], 0).into(), 1).await.expect("a phone"));
     let target = Target {
-        uri: format!("sip:agent@127.0.0.1:{}", stack.port),
-        from: "sip:caller@127.0.0.1".to_owned(),
-        via: None,
-        tcp: false,
-        srtp: false,
-        headers: Vec::new(),
         codecs: vec![Codec::Pcmu],
         patience: Duration::from_secs(20),
-        keep_audio: false,
+        ..Target::to(format!("sip:agent@127.0.0.1:{}", stack.port))
     };
     let wanted = Hold { calls: CALLS, rate: 200.0, hold: Duration::from_secs(3), target };
     let progress = Arc::new(Progress::default());
