@@ -50,13 +50,13 @@ impl RecordBlock {
 
     /// Appends the same stretch of both channels; takes as much as fits and as both have, returns how many samples.
     pub fn append(&mut self, caller: &[u8], agent: &[u8]) -> usize {
-        let room = self.room();
-        let free = self.caller[self.samples..].iter_mut().zip(&mut self.agent[self.samples..]);
-        for ((caller_out, agent_out), (caller_in, agent_in)) in free.zip(caller.iter().zip(agent)) {
-            *caller_out = *caller_in;
-            *agent_out = *agent_in;
+        let taken = self.room().min(caller.len()).min(agent.len());
+        let place = self.samples..self.samples + taken;
+        for (channel, samples) in [(&mut self.caller, caller), (&mut self.agent, agent)] {
+            if let (Some(free), Some(samples)) = (channel.get_mut(place.clone()), samples.get(..taken)) {
+                free.copy_from_slice(samples);
+            }
         }
-        let taken = room.min(caller.len()).min(agent.len());
         self.samples += taken;
         taken
     }

@@ -59,7 +59,6 @@ pub enum JournalError {
 pub(super) struct JournalWriter {
     file: File,
     length: u64,
-    buffer: Vec<u8>,
 }
 
 // === impl JournalWriter ===
@@ -68,7 +67,7 @@ impl JournalWriter {
     /// Makes the file, which must not exist yet, and writes the header.
     pub(super) fn create(path: &Path, meta: &RecordingMeta) -> io::Result<Self> {
         let file = File::options().create_new(true).write(true).open(path)?;
-        let mut writer = Self { file, length: 0, buffer: Vec::with_capacity(2 * BLOCK_SAMPLES + 64) };
+        let mut writer = Self { file, length: 0 };
         if let Err(error) = encode_header(meta).and_then(|header| writer.append(&header)) {
             // A journal without a header is worth nothing to anybody.
             let _ = fs::remove_file(path);
@@ -77,12 +76,10 @@ impl JournalWriter {
         Ok(writer)
     }
 
-    pub(super) fn write(&mut self, block: &RecordBlock) -> io::Result<()> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        encode_block(block, &mut buffer);
-        let written = self.append(&buffer);
-        self.buffer = buffer;
-        written
+    /// `encoded` is room for the block as it is written.
+    pub(super) fn write(&mut self, block: &RecordBlock, encoded: &mut Vec<u8>) -> io::Result<()> {
+        encode_block(block, encoded);
+        self.append(encoded)
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -4,6 +4,7 @@
 pub mod archive;
 mod block;
 mod finalise;
+mod intake;
 mod journal;
 mod ogg_opus;
 mod recovery;
@@ -32,7 +33,8 @@ pub use tap::ShardTap;
 
 use crate::dir_lock::{self, LockError};
 use finalise::Finaliser;
-use writer::{Command, Writer};
+use intake::{Command, Intake};
+use writer::Writer;
 
 /// What is known about a recording when it begins; kept in its journal, so that it survives the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,10 +158,15 @@ impl Recorder {
 
         let (commands, command_receiver) = mpsc::channel();
         let syncer = writer::spawn_syncer(&config.dir)?;
-        let writer = Writer::new(config.dir, command_receiver, pools, jobs, syncer.wake, events, Arc::clone(&counters));
+        let (work, work_receiver) = mpsc::channel();
+        let (written, written_receiver) = mpsc::channel();
+        let intake = Intake::new(command_receiver, pools, work, written_receiver);
+        let counted = Arc::clone(&counters);
+        let writer = Writer::new(config.dir, work_receiver, written, jobs, syncer.wake, events, counted);
 
         let threads = vec![
-            spawn("recorder", move || writer.run())?,
+            spawn("recorder", move || intake.run())?,
+            spawn("recorder-disk", move || writer.run())?,
             spawn("recorder-wav", move || finaliser.run())?,
             syncer.thread,
         ];

@@ -8,10 +8,10 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::{RecordBlock, RecorderCounters};
 
-/// Empty blocks kept ready for a shard at least, so that a burst of new calls finds one each until the next refill.
-const READY_BLOCKS: usize = 256;
-/// Empty blocks kept ready for each recording beyond that: half a second each of a disk that does not answer.
-const READY_PER_RECORDING: usize = 2;
+/// Empty blocks kept ready for a shard at least, so that a burst of new calls finds one each until the next look.
+const READY_BLOCKS: usize = 128;
+/// For so many recordings one more is kept ready: an eighth of a second's.
+const RECORDINGS_PER_READY_BLOCK: usize = 4;
 
 /// One shard's way into the recorder. Every operation is bounded and touches only this shard's rings.
 pub struct ShardTap {
@@ -24,6 +24,7 @@ pub struct ShardTap {
 pub(super) struct BlockPool {
     empty: Producer<Box<RecordBlock>>,
     full: Consumer<Box<RecordBlock>>,
+    /// Blocks there are, wherever they are.
     made: usize,
     most: usize,
 }
@@ -33,7 +34,7 @@ pub(super) fn shard_tap(most: usize, counters: Arc<RecorderCounters>) -> (ShardT
     let (empty_in, empty_out) = RingBuffer::new(most);
     let (full_in, full_out) = RingBuffer::new(most);
     let mut pool = BlockPool { empty: empty_in, full: full_out, made: 0, most };
-    pool.refill(0);
+    pool.keep_ready(0);
     (ShardTap { empty: empty_out, full: full_in, counters }, pool)
 }
 
@@ -61,19 +62,20 @@ impl ShardTap {
 // === impl BlockPool ===
 
 impl BlockPool {
-    pub(super) fn pop_full(&mut self) -> Option<Box<RecordBlock>> {
-        self.full.pop().ok()
+    pub(super) fn take_full(&mut self) -> Vec<Box<RecordBlock>> {
+        std::iter::from_fn(|| self.full.pop().ok()).collect()
     }
 
+    /// A block was written and is empty again.
     pub(super) fn give_back(&mut self, block: Box<RecordBlock>) {
         // Fails only for a block that is not from this pool; then it is simply freed.
         let _ = self.empty.push(block);
     }
 
-    /// Makes blocks until enough wait for a shard with `recordings` calls or the limit is reached. Memory follows the
-    /// largest number of calls seen, not the limit.
-    pub(super) fn refill(&mut self, recordings: usize) {
-        let enough = READY_BLOCKS + READY_PER_RECORDING * recordings;
+    /// Makes blocks until enough wait for a shard with `recordings` calls or the limit is reached: also while all others wait
+    /// for a disk that does not answer. Memory follows the calls there are and what waits, not the limit.
+    pub(super) fn keep_ready(&mut self, recordings: usize) {
+        let enough = READY_BLOCKS + recordings / RECORDINGS_PER_READY_BLOCK;
         let mut ready = self.most.saturating_sub(self.empty.slots());
         while ready < enough && self.made < self.most {
             self.give_back(RecordBlock::empty());

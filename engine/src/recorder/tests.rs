@@ -64,8 +64,8 @@ fn channels(path: &Path) -> (Vec<i16>, Vec<i16>) {
 fn journal_of_two_blocks(dir: &Path) -> PathBuf {
     let path = dir.join(CALL).with_extension("journal");
     let mut writer = JournalWriter::create(&path, &meta(CALL)).expect("journal");
-    writer.write(&block(RecordingId(1), 0, 0x10, 0x20, BLOCK_SAMPLES)).expect("first block");
-    writer.write(&block(RecordingId(1), 4000, 0x30, 0x40, BLOCK_SAMPLES)).expect("second block");
+    writer.write(&block(RecordingId(1), 0, 0x10, 0x20, BLOCK_SAMPLES), &mut Vec::new()).expect("first block");
+    writer.write(&block(RecordingId(1), 4000, 0x30, 0x40, BLOCK_SAMPLES), &mut Vec::new()).expect("second block");
     path
 }
 
@@ -120,6 +120,19 @@ fn a_shard_that_holds_every_block_gets_none_and_the_drop_is_counted() {
     assert!(held.iter().all(Option::is_some));
     assert!(tap.try_block().is_none());
     assert_eq!(recorder.handle().counters().dropped_by_shards.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_shard_finds_empty_blocks_while_the_disk_takes_none() {
+    let (mut tap, mut pool) = tap::shard_tap(2000, Arc::default());
+    for _ in 0..10 {
+        for _ in 0..100 {
+            let block = tap.try_block().expect("an empty block");
+            tap.push(block);
+        }
+        pool.keep_ready(0);
+    }
+    assert_eq!(pool.take_full().len(), 1000);
 }
 
 #[test]
@@ -314,7 +327,7 @@ proptest! {
         let mut expected = Vec::new();
         for (length, gap) in lengths.iter().zip(&gaps) {
             offset += gap;
-            writer.write(&block(RecordingId(1), offset, 0x11, 0x22, *length)).unwrap();
+            writer.write(&block(RecordingId(1), offset, 0x11, 0x22, *length), &mut Vec::new()).unwrap();
             expected.push((offset, *length));
             offset += *length as u64;
         }

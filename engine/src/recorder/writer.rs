@@ -1,5 +1,5 @@
-//! The thread between the shards' rings and the journals, and the one that makes the disk keep them.
-//! It owns every open journal; nothing here decodes audio.
+//! The thread that writes the journals, and the one that makes the disk keep them.
+//! It owns every open journal and may wait for the disk; nothing here decodes audio.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,34 +15,35 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::finalise::Job;
 use super::journal::JournalWriter;
-use super::tap::BlockPool;
 use super::{RecordBlock, RecorderCounters, RecorderError, RecordingEvent, RecordingId, RecordingMeta, spawn};
 
-/// How often the rings are looked at while something is recorded. Shards never wake this thread: that would cost
-/// them a system call.
-const POLL: Duration = Duration::from_millis(10);
-/// Most files made or closed between two looks at the rings: each may wait for the disk.
-const COMMANDS_PER_LOOK: usize = 32;
 /// How long written blocks may wait for the disk's confirmation: what a power failure can take.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
-pub(super) enum Command {
+/// What there is to be done, in this order.
+pub(super) enum Work {
     Open(RecordingId, RecordingMeta),
+    Write { shard: usize, blocks: Vec<Box<RecordBlock>> },
     Finish(RecordingId),
-    Stop,
+}
+
+/// Blocks that were written, for their shard to fill again.
+pub(super) struct Written {
+    pub(super) shard: usize,
+    pub(super) blocks: Vec<Box<RecordBlock>>,
 }
 
 pub(super) struct Writer {
     dir: PathBuf,
-    commands: Receiver<Command>,
-    pools: Vec<BlockPool>,
+    work: Receiver<Work>,
+    written: Sender<Written>,
     jobs: Sender<Job>,
     sync: SyncSender<()>,
     events: UnboundedSender<RecordingEvent>,
     counters: Arc<RecorderCounters>,
     open: HashMap<RecordingId, OpenRecording>,
-    finished: Vec<RecordingId>,
-    stopping: bool,
+    /// A block as it is written.
+    encoded: Vec<u8>,
 }
 
 struct OpenRecording {
@@ -65,69 +66,28 @@ pub(super) struct Syncer {
 impl Writer {
     pub(super) fn new(
         dir: PathBuf,
-        commands: Receiver<Command>,
-        pools: Vec<BlockPool>,
+        work: Receiver<Work>,
+        written: Sender<Written>,
         jobs: Sender<Job>,
         sync: SyncSender<()>,
         events: UnboundedSender<RecordingEvent>,
         counters: Arc<RecorderCounters>,
     ) -> Self {
-        Self {
-            dir,
-            commands,
-            pools,
-            jobs,
-            sync,
-            events,
-            counters,
-            open: HashMap::new(),
-            finished: Vec::new(),
-            stopping: false,
-        }
+        Self { dir, work, written, jobs, sync, events, counters, open: HashMap::new(), encoded: Vec::new() }
     }
 
-    /// Runs until told to stop; then every open recording is finished.
+    /// Runs until there is nobody left to ask for more; then every open recording is finished.
     pub(super) fn run(mut self) {
-        while !self.stopping {
-            self.wait();
-            // Whoever asked to finish has seen the last block pushed: so blocks first, then the finishing. What is
-            // asked for while blocks are taken waits for the next round.
-            let finished = std::mem::take(&mut self.finished);
-            self.drain_blocks();
-            self.finish_recordings(finished);
+        while let Ok(work) = self.work.recv() {
+            match work {
+                Work::Open(id, meta) => self.open_recording(id, &meta),
+                Work::Write { shard, blocks } => self.write_all(shard, blocks),
+                Work::Finish(id) => self.finish(id),
+            }
         }
-        self.drain_blocks();
-        let all = self.open.keys().copied().collect();
-        self.finish_recordings(all);
-    }
-
-    /// Sleeps until the next look at the rings, taking commands as they come.
-    fn wait(&mut self) {
-        let command = if self.open.is_empty() {
-            self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            self.commands.recv_timeout(POLL)
-        };
-        match command {
-            Ok(command) => self.obey(command),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.stopping = true,
-        }
-        self.take_commands(COMMANDS_PER_LOOK);
-    }
-
-    fn take_commands(&mut self, most: usize) {
-        for _ in 0..most {
-            let Ok(command) = self.commands.try_recv() else { return };
-            self.obey(command);
-        }
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Open(id, meta) => self.open_recording(id, &meta),
-            Command::Finish(id) => self.finished.push(id),
-            Command::Stop => self.stopping = true,
+        let open: Vec<_> = self.open.keys().copied().collect();
+        for id in open {
+            self.finish(id);
         }
     }
 
@@ -140,24 +100,10 @@ impl Writer {
         self.open.insert(id, OpenRecording { call_id: meta.call_id.clone(), path, journal, failed: false });
     }
 
-    fn drain_blocks(&mut self) {
-        let mut written = 0;
-        let recordings_per_shard = self.open.len().div_ceil(self.pools.len().max(1));
-        for index in 0..self.pools.len() {
-            while let Some(block) = self.pools.get_mut(index).and_then(BlockPool::pop_full) {
-                if !self.open.contains_key(&block.recording) {
-                    // Opened, but its turn among the commands has not come yet.
-                    self.take_commands(usize::MAX);
-                }
-                written += u64::from(self.write(&block));
-                if let Some(pool) = self.pools.get_mut(index) {
-                    pool.give_back(block);
-                }
-            }
-            if let Some(pool) = self.pools.get_mut(index) {
-                pool.refill(recordings_per_shard);
-            }
-        }
+    fn write_all(&mut self, shard: usize, blocks: Vec<Box<RecordBlock>>) {
+        let written: u64 = blocks.iter().map(|block| u64::from(self.write(block))).sum();
+        // At the end nobody wants them back.
+        let _ = self.written.send(Written { shard, blocks });
         if written > 0 {
             self.counters.written.fetch_add(written, Ordering::Relaxed);
             // Full means that a wake-up is waiting already.
@@ -175,7 +121,7 @@ impl Writer {
             self.counters.dropped_by_disk.fetch_add(1, Ordering::Relaxed);
             return false;
         };
-        let Err(error) = journal.write(block) else { return true };
+        let Err(error) = journal.write(block, &mut self.encoded) else { return true };
         self.counters.dropped_by_disk.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(&mut recording.failed, true) {
             log_failure(&recording.call_id, &recording.path, &error);
@@ -183,18 +129,16 @@ impl Writer {
         false
     }
 
-    fn finish_recordings(&mut self, ids: Vec<RecordingId>) {
-        for id in ids {
-            let Some(OpenRecording { call_id, path, journal, .. }) = self.open.remove(&id) else { continue };
-            // Nobody listening is no reason to stop; the finaliser lives as long as this thread.
-            let _ = match journal {
-                Ok(_) => self.jobs.send(Job::Finish(path)).is_ok(),
-                Err(source) => {
-                    let error = RecorderError::Write { path, source };
-                    self.events.send(RecordingEvent::Failed { call_id, error }).is_ok()
-                }
-            };
-        }
+    fn finish(&mut self, id: RecordingId) {
+        let Some(OpenRecording { call_id, path, journal, .. }) = self.open.remove(&id) else { return };
+        // Nobody listening is no reason to stop; the finaliser lives as long as this thread.
+        let _ = match journal {
+            Ok(_) => self.jobs.send(Job::Finish(path)).is_ok(),
+            Err(source) => {
+                let error = RecorderError::Write { path, source };
+                self.events.send(RecordingEvent::Failed { call_id, error }).is_ok()
+            }
+        };
     }
 }
 
