@@ -17,6 +17,8 @@ use super::{SpoolConfig, SpoolError};
 
 /// Most events in one write and sync.
 const BATCH: usize = 4096;
+/// How long the first event of a batch waits for others: a sync costs as much as hundreds of events.
+const GATHER: Duration = Duration::from_millis(10);
 /// Pause before a refused batch is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// Tries for the last batches once the spool is being closed: the node wants to end.
@@ -69,6 +71,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut waiting = Vec::with_capacity(BATCH);
         while self.messages.blocking_recv_many(&mut waiting, BATCH) > 0 {
+            self.gather(&mut waiting);
             let mut events = Vec::with_capacity(waiting.len());
             let mut flushes = Vec::new();
             for message in waiting.drain(..) {
@@ -87,6 +90,23 @@ impl Writer {
             for done in flushes {
                 let _ = done.send(());
             }
+        }
+    }
+
+    /// Lets a batch grow, unless somebody waits for it.
+    fn gather(&mut self, waiting: &mut Vec<Message>) {
+        if waiting.iter().any(|message| matches!(message, Message::Flush(_))) {
+            return;
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the writer's own thread; what comes meanwhile is what it waits for"
+        )]
+        std::thread::sleep(GATHER);
+        while waiting.len() < BATCH
+            && let Ok(message) = self.messages.try_recv()
+        {
+            waiting.push(message);
         }
     }
 
