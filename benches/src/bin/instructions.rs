@@ -61,8 +61,8 @@ fn g711_encode(frames: Vec<[i16; FRAME_SAMPLES]>) -> Vec<[i16; FRAME_SAMPLES]> {
 }
 
 #[library_benchmark]
-#[bench::clean(args = (usize::MAX), setup = line, config = at_most(277_117))]
-#[bench::one_packet_in_twenty_lost(args = (20), setup = line, config = at_most(446_596))]
+#[bench::clean(args = (usize::MAX), setup = line, config = at_most(109_707))]
+#[bench::one_packet_in_twenty_lost(args = (20), setup = line, config = at_most(286_537))]
 fn jitter_buffer(mut line: Line) -> Line {
     for _ in 0..SECOND {
         line.step();
@@ -79,8 +79,8 @@ fn line(lose: usize) -> Line {
 }
 
 #[library_benchmark]
-#[bench::gate_closed(args = (quiet()), setup = detector, config = at_most(97_961))]
-#[bench::gate_open(args = (speech()), setup = detector, config = at_most(7_309_335))]
+#[bench::gate_closed(args = (quiet()), setup = detector, config = at_most(31_967))]
+#[bench::gate_open(args = (speech()), setup = detector, config = at_most(7_294_195))]
 fn voice(
     (mut detector, frames): (VoiceDetector, Vec<[i16; FRAME_SAMPLES]>),
 ) -> (VoiceDetector, Vec<[i16; FRAME_SAMPLES]>) {
@@ -120,7 +120,7 @@ fn from_8_to_16_khz(frames: Vec<[i16; FRAME_SAMPLES]>) -> Vec<[i16; FRAME_SAMPLE
 }
 
 #[library_benchmark]
-#[bench::a_second(args = (samples()), setup = resampler, config = at_most(2_835_035))]
+#[bench::a_second(args = (samples()), setup = resampler, config = at_most(945_808))]
 fn from_24_to_8_khz(
     (mut resampler, synthesised, mut out): (Resampler, Vec<i16>, Vec<i16>),
 ) -> (Resampler, Vec<i16>, Vec<i16>) {
@@ -178,9 +178,9 @@ library_benchmark_group!(name = srtp, benchmarks = [protect, unprotect]);
 // === calls ===
 
 #[library_benchmark]
-#[bench::the_line_is_quiet(args = (Running::listening(), QUIET), setup = begun, config = at_most(565_716))]
-#[bench::the_caller_speaks(args = (Running::listening(), SPEECH), setup = begun, config = at_most(7_917_379))]
-#[bench::the_agent_speaks(args = (Running::speaking(), QUIET), setup = begun, config = at_most(659_016))]
+#[bench::the_line_is_quiet(args = (Running::listening(), QUIET), setup = begun, config = at_most(311_301))]
+#[bench::the_caller_speaks(args = (Running::listening(), SPEECH), setup = begun, config = at_most(7_721_679))]
+#[bench::the_agent_speaks(args = (Running::speaking(), QUIET), setup = begun, config = at_most(383_801))]
 fn call((mut call, audio): (Running, &'static [u8])) -> Running {
     for _ in 0..SECOND {
         call.step(audio);
@@ -196,7 +196,7 @@ fn begun(mut call: Running, audio: &'static [u8]) -> (Running, &'static [u8]) {
 }
 
 #[library_benchmark]
-#[bench::of_frames(args = (QUIET), setup = of_frames, config = at_most(276_930))]
+#[bench::of_frames(args = (QUIET), setup = of_frames, config = at_most(193_611))]
 fn websocket_call(mut call: Running) -> Running {
     for _ in 0..SECOND {
         call.step_frames(QUIET);
@@ -213,7 +213,7 @@ fn of_frames(audio: &[u8]) -> Running {
 }
 
 #[library_benchmark]
-#[bench::both_ends(args = (SPEECH), setup = bridged, config = at_most(1_016_295))]
+#[bench::both_ends(args = (SPEECH), setup = bridged, config = at_most(673_639))]
 fn bridge(mut ends: Bridged) -> Bridged {
     for _ in 0..SECOND {
         ends.step(SPEECH);

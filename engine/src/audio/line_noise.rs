@@ -1,6 +1,8 @@
 //! The noise of the caller's line, and noise as loud as it: what is heard where nothing is received.
 //! When that is, and how it is joined to speech, is `conceal`'s business.
 
+use super::vad::energy;
+
 /// Samples whose energy is taken together: 10 ms.
 const PIECE: usize = 80;
 /// Pieces in a second. Speech has a gap in two to three seconds; the quietest piece of them is the line's own.
@@ -30,7 +32,7 @@ impl LineNoise {
     /// Takes what was received.
     pub fn follow(&mut self, received: &[i16]) {
         for piece in received.chunks(PIECE) {
-            self.energy += piece.iter().map(|s| i32::from(*s).unsigned_abs().pow(2)).map(u64::from).sum::<u64>();
+            self.energy += energy(piece);
             self.samples += piece.len();
             if self.samples >= PIECE {
                 let mean = self.energy as f32 / self.samples as f32;

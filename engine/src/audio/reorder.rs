@@ -27,6 +27,9 @@ impl Reorder {
 
     /// Stores bytes from `position` on. What is there already stays: the first copy of a packet wins.
     pub fn write(&mut self, position: i64, bytes: &[u8]) {
+        if self.gap(position, bytes.len()).is_none() {
+            return self.write_all(position, bytes);
+        }
         for (at, byte) in (position..).zip(bytes) {
             let slot = slot(at);
             let (word, bit) = (slot / 64, 1u64 << (slot % 64));
@@ -35,6 +38,16 @@ impl Reorder {
                 self.bytes[slot] = *byte;
             }
         }
+    }
+
+    /// Stores bytes where there are none.
+    fn write_all(&mut self, position: i64, bytes: &[u8]) {
+        let Some(bytes) = bytes.get(..bytes.len().min(CAPACITY)) else { return };
+        let start = slot(position);
+        let (first, second) = bytes.split_at(bytes.len().min(CAPACITY - start));
+        self.bytes[start..start + first.len()].copy_from_slice(first);
+        self.bytes[..second.len()].copy_from_slice(second);
+        self.mark(position, position + bytes.len() as i64);
     }
 
     /// Samples from `position` up to, not including, `end` are present; what they are is kept elsewhere.

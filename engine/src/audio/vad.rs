@@ -48,11 +48,12 @@ const WARM_UP: usize = 6;
 const TONE_FRAMES: usize = 5;
 const TONE_RANGE_DB: f32 = 0.3;
 
-/// One caller's voice detector. Fixed in size after construction.
+/// One caller's voice detector. Fixed in size once something was heard.
 pub struct VoiceDetector {
     thresholds: Thresholds,
     floor: NoiseFloor,
-    detector: Box<Detector>,
+    /// Made when the gate opens first: a line that stays quiet needs none.
+    detector: Option<Box<Detector>>,
     upsampler: Upsampler,
     /// 16 kHz samples that are not a whole window yet.
     pending: [i16; WINDOW],
@@ -77,7 +78,7 @@ impl VoiceDetector {
         Self {
             thresholds,
             floor: NoiseFloor::new(),
-            detector: Detector::default_boxed(),
+            detector: None,
             upsampler: Upsampler::new(),
             pending: [0; WINDOW],
             pending_length: 0,
@@ -142,7 +143,7 @@ impl VoiceDetector {
     }
 
     fn warm_up(&mut self) {
-        self.detector.reset();
+        self.detector.get_or_insert_with(Detector::default_boxed).reset();
         self.pending_length = 0;
         let mut before = self.before;
         before.rotate_left(self.oldest);
@@ -162,7 +163,7 @@ impl VoiceDetector {
             self.pending_length += now.len();
             rest = later;
             if self.pending_length == WINDOW {
-                self.score = self.detector.predict_i16(&self.pending);
+                self.score = self.detector.as_mut().map_or(0.0, |detector| detector.predict_i16(&self.pending));
                 self.pending_length = 0;
             }
         }
@@ -214,10 +215,18 @@ pub const SILENCE_DBOV: f32 = -96.0;
 
 /// RMS level of samples, dB relative to digital overload; -96 for digital silence.
 pub fn level_dbov(samples: &[i16]) -> f32 {
-    let energy: i64 = samples.iter().map(|s| i64::from(*s) * i64::from(*s)).sum();
+    let energy = energy(samples);
     if energy == 0 || samples.is_empty() {
         return SILENCE_DBOV;
     }
     let mean = energy as f32 / samples.len() as f32;
     (10.0 * (mean / (32_768.0 * 32_768.0)).log10()).max(SILENCE_DBOV)
+}
+
+/// Sum of the squares. Two at a time fit 32 bits, of which the compiler makes vectors.
+pub fn energy(samples: &[i16]) -> u64 {
+    let square = |sample: i16| (i32::from(sample) * i32::from(sample)) as u32;
+    let (pairs, last) = samples.as_chunks();
+    let pairs: u64 = pairs.iter().map(|[a, b]| u64::from(square(*a) + square(*b))).sum();
+    pairs + last.iter().map(|sample| u64::from(square(*sample))).sum::<u64>()
 }

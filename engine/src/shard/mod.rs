@@ -1,6 +1,7 @@
 //! Shards: threads that own sockets and calls and share nothing, and the handles others reach them by.
 //! Everything slow lives on tokio and talks to a shard through bounded channels.
 
+mod bell;
 mod calls;
 mod frames;
 mod priority;
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 pub use frames::{FramePort, FromCaller, ToCaller};
 pub use stats::{LATENESS_BOUNDS_US, ShardStats};
 
+use bell::Bell;
 use frames::FrameLink;
 
 use crate::audio::dtmf::Digit;
@@ -98,7 +100,7 @@ pub struct ShardConfig {
 #[derive(Debug, Clone)]
 pub struct ShardHandle {
     commands: mpsc::Sender<ShardCommand>,
-    waker: Arc<mio::Waker>,
+    bell: Arc<Bell>,
     stats: Arc<ShardStats>,
 }
 
@@ -195,10 +197,10 @@ impl ShardHandle {
     pub fn spawn(config: ShardConfig) -> Result<(Self, JoinHandle<()>), ShardError> {
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING);
         let stats = Arc::new(ShardStats::default());
-        let (worker, waker) = worker::Worker::new(config, waiting, stats.clone())?;
+        let (worker, bell) = worker::Worker::new(config, waiting, stats.clone())?;
         let name = format!("shard-{}", worker.shard());
         let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-        Ok((Self { commands, waker, stats }, thread))
+        Ok((Self { commands, bell, stats }, thread))
     }
 
     /// Finds a socket for a call whose SDP names `rtp` (and `rtcp`, if that is not multiplexed).
@@ -313,6 +315,6 @@ impl ShardHandle {
 
     async fn send(&self, command: ShardCommand) -> Result<(), ShardError> {
         self.commands.send(command).await.map_err(|_| ShardError::Gone)?;
-        self.waker.wake().map_err(|_| ShardError::Gone)
+        self.bell.ring().map_err(|_| ShardError::Gone)
     }
 }

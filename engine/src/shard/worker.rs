@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use edge_protocol::SpeechStage;
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Token};
 use tokio::sync::mpsc::Receiver;
 
+use super::bell::Bell;
 use super::calls::{Calls, LiveCall};
 use super::priority;
 use super::stats::ShardStats;
@@ -31,6 +32,7 @@ pub(super) struct Worker {
     commands: Receiver<ShardCommand>,
     stats: Arc<ShardStats>,
     poll: Poll,
+    bell: Arc<Bell>,
     sockets: MediaSockets,
     /// Sockets that may hold more datagrams.
     readable: Vec<(SocketIndex, ChannelKind)>,
@@ -49,9 +51,9 @@ impl Worker {
         config: ShardConfig,
         commands: Receiver<ShardCommand>,
         stats: Arc<ShardStats>,
-    ) -> io::Result<(Self, Arc<Waker>)> {
+    ) -> io::Result<(Self, Arc<Bell>)> {
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let bell = Arc::new(Bell::new(poll.registry(), WAKER)?);
         let worker = Self {
             sockets: MediaSockets::new(config.ip, config.ports.clone()),
             calls: Calls::new(config.shard),
@@ -59,13 +61,14 @@ impl Worker {
             commands,
             stats,
             poll,
+            bell: bell.clone(),
             readable: Vec::new(),
             inbound: Inbound::default(),
             batch: SendBatch::default(),
             due: Vec::new(),
             config,
         };
-        Ok((worker, waker))
+        Ok((worker, bell))
     }
 
     pub(super) fn shard(&self) -> u16 {

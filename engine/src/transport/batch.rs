@@ -21,7 +21,7 @@ const SEND: usize = 64;
 pub struct Inbound {
     data: Box<[[u8; DATAGRAM_BYTES]; RECEIVE]>,
     from: Box<[libc::sockaddr_storage; RECEIVE]>,
-    lengths: [usize; RECEIVE],
+    headers: Headers<RECEIVE>,
     count: usize,
 }
 
@@ -31,7 +31,43 @@ pub struct SendBatch {
     to: Box<[libc::sockaddr_storage; SEND]>,
     to_bytes: [libc::socklen_t; SEND],
     lengths: [usize; SEND],
+    headers: Headers<SEND>,
     count: usize,
+}
+
+/// Room for what the kernel is told of `N` datagrams: where each one's bytes and address are. Filled for each system call,
+/// since what it points to may have moved meanwhile.
+struct Headers<const N: usize> {
+    slices: Box<[libc::iovec; N]>,
+    headers: Box<[libc::mmsghdr; N]>,
+}
+
+// SAFETY: the pointers are written before each system call, and nobody follows them after it.
+unsafe impl<const N: usize> Send for Headers<N> {}
+
+// === impl Headers ===
+
+impl<const N: usize> Headers<N> {
+    fn new() -> Self {
+        let nothing = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        Self { slices: Box::new([nothing; N]), headers: Box::new([empty_header(); N]) }
+    }
+
+    fn point<'a>(
+        &mut self,
+        datagrams: impl Iterator<Item = (&'a mut [u8], &'a mut libc::sockaddr_storage, libc::socklen_t)>,
+    ) {
+        for ((header, slice), (bytes, name, name_bytes)) in
+            self.headers.iter_mut().zip(self.slices.iter_mut()).zip(datagrams)
+        {
+            *slice = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+            let message = &mut header.msg_hdr;
+            message.msg_name = (&raw mut *name).cast();
+            message.msg_namelen = name_bytes;
+            message.msg_iov = &raw mut *slice;
+            message.msg_iovlen = 1;
+        }
+    }
 }
 
 // === impl Inbound ===
@@ -41,7 +77,7 @@ impl Default for Inbound {
         Self {
             data: Box::new([[0; DATAGRAM_BYTES]; RECEIVE]),
             from: Box::new([empty_address(); RECEIVE]),
-            lengths: [0; RECEIVE],
+            headers: Headers::new(),
             count: 0,
         }
     }
@@ -54,24 +90,15 @@ impl Inbound {
     /// Whatever recvmmsg(2) reports, but for "nothing there", which is an empty batch.
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         self.count = 0;
-        let mut slices: [libc::iovec; RECEIVE] = std::array::from_fn(|i| libc::iovec {
-            iov_base: self.data[i].as_mut_ptr().cast(),
-            iov_len: DATAGRAM_BYTES,
-        });
-        let mut headers: [libc::mmsghdr; RECEIVE] = std::array::from_fn(|i| {
-            let mut header = empty_header();
-            header.msg_hdr.msg_name = (&raw mut self.from[i]).cast();
-            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            header.msg_hdr.msg_iov = &raw mut slices[i];
-            header.msg_hdr.msg_iovlen = 1;
-            header
-        });
+        let room = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        self.headers
+            .point(self.data.iter_mut().zip(self.from.iter_mut()).map(|(data, from)| (&mut data[..], from, room)));
         // SAFETY: every header points to one live iovec and one live address of the lengths given, and none of
         // them moves before the call returns.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
+                self.headers.headers.as_mut_ptr(),
                 RECEIVE as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
@@ -82,15 +109,13 @@ impl Inbound {
             return if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) };
         };
         self.count = received;
-        for (length, header) in self.lengths.iter_mut().zip(&headers[..received]) {
-            *length = header.msg_len as usize;
-        }
         Ok(received == RECEIVE)
     }
 
     /// The datagrams of the last batch, in the order they came. Those from a strange address family are left out.
     pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        (0..self.count).filter_map(|i| Some((address(&self.from[i])?, self.data[i].get(..self.lengths[i])?)))
+        let received = self.data.iter().zip(self.from.iter()).zip(self.headers.headers.iter()).take(self.count);
+        received.filter_map(|((data, from), header)| Some((address(from)?, data.get(..header.msg_len as usize)?)))
     }
 }
 
@@ -103,6 +128,7 @@ impl Default for SendBatch {
             to: Box::new([empty_address(); SEND]),
             to_bytes: [0; SEND],
             lengths: [0; SEND],
+            headers: Headers::new(),
             count: 0,
         }
     }
@@ -130,26 +156,18 @@ impl SendBatch {
         if count == 0 {
             return (0, 0);
         }
-        let mut slices: [libc::iovec; SEND] = std::array::from_fn(|i| libc::iovec {
-            iov_base: self.data[i].as_mut_ptr().cast(),
-            iov_len: self.lengths[i],
-        });
-        let mut headers: [libc::mmsghdr; SEND] = std::array::from_fn(|i| {
-            let mut header = empty_header();
-            header.msg_hdr.msg_name = (&raw mut self.to[i]).cast();
-            header.msg_hdr.msg_namelen = self.to_bytes[i];
-            header.msg_hdr.msg_iov = &raw mut slices[i];
-            header.msg_hdr.msg_iovlen = 1;
-            header
-        });
+        let packets = self.data.iter_mut().zip(self.to.iter_mut()).zip(self.lengths.iter().zip(&self.to_bytes));
+        self.headers
+            .point(packets.take(count).map(|((data, to), (&bytes, &to_bytes))| (&mut data[..bytes], to, to_bytes)));
         let (mut done, mut refused) = (0, 0);
         while done < count {
-            // SAFETY: headers[done..count] point to live iovecs, data and addresses that do not move during the call.
+            let waiting = &mut self.headers.headers[done..count];
+            // SAFETY: these headers point to live iovecs, data and addresses that do not move during the call.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
-                    headers[done..count].as_mut_ptr(),
-                    (count - done) as libc::c_uint,
+                    waiting.as_mut_ptr(),
+                    waiting.len() as libc::c_uint,
                     libc::MSG_DONTWAIT,
                 )
             };

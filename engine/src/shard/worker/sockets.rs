@@ -23,7 +23,8 @@ impl Worker {
     pub(super) fn note_readable(&mut self, events: &mut Events) {
         let now = self.config.clock.now();
         let timeout = if self.calls.taken() == 0 {
-            IDLE
+            self.bell.sleep();
+            if self.commands.is_empty() { IDLE } else { Duration::ZERO }
         } else {
             let wait = self.ticker.due().since(now);
             if !wait.is_zero() && self.readable.is_empty() {
@@ -32,7 +33,9 @@ impl Worker {
             Duration::ZERO
         };
         // An interrupted poll is a poll without events.
-        if self.poll.poll(events, Some(timeout)).is_err() {
+        let polled = self.poll.poll(events, Some(timeout));
+        self.bell.awake();
+        if polled.is_err() {
             return;
         }
         for event in events.iter().filter(|e| e.token() != WAKER) {
