@@ -96,12 +96,12 @@ impl Intake {
         for (shard, blocks) in full.into_iter().enumerate().filter(|(_, blocks)| !blocks.is_empty()) {
             self.pass_on(Work::Write { shard, blocks });
         }
+        let recordings_per_shard = self.open.div_ceil(self.pools.len().max(1));
         while let Ok(Written { shard, blocks }) = self.written.try_recv() {
             if let Some(pool) = self.pools.get_mut(shard) {
-                blocks.into_iter().for_each(|block| pool.give_back(block));
+                blocks.into_iter().for_each(|block| pool.give_back(block, recordings_per_shard));
             }
         }
-        let recordings_per_shard = self.open.div_ceil(self.pools.len().max(1));
         for pool in &mut self.pools {
             pool.keep_ready(recordings_per_shard);
         }

@@ -66,21 +66,30 @@ impl BlockPool {
         std::iter::from_fn(|| self.full.pop().ok()).collect()
     }
 
-    /// A block was written and is empty again.
-    pub(super) fn give_back(&mut self, block: Box<RecordBlock>) {
-        // Fails only for a block that is not from this pool; then it is simply freed.
-        let _ = self.empty.push(block);
+    /// A block was written and is empty again. What is more than twice enough for a shard with `recordings` calls is freed.
+    pub(super) fn give_back(&mut self, block: Box<RecordBlock>, recordings: usize) {
+        // Pushing fails only for a block that is not from this pool.
+        if self.ready() >= 2 * enough_for(recordings) || self.empty.push(block).is_err() {
+            self.made = self.made.saturating_sub(1);
+        }
     }
 
     /// Makes blocks until enough wait for a shard with `recordings` calls or the limit is reached: also while all others wait
     /// for a disk that does not answer. Memory follows the calls there are and what waits, not the limit.
     pub(super) fn keep_ready(&mut self, recordings: usize) {
-        let enough = READY_BLOCKS + recordings / RECORDINGS_PER_READY_BLOCK;
-        let mut ready = self.most.saturating_sub(self.empty.slots());
-        while ready < enough && self.made < self.most {
-            self.give_back(RecordBlock::empty());
+        while self.ready() < enough_for(recordings) && self.made < self.most {
+            if self.empty.push(RecordBlock::empty()).is_err() {
+                return;
+            }
             self.made += 1;
-            ready += 1;
         }
     }
+
+    fn ready(&self) -> usize {
+        self.most.saturating_sub(self.empty.slots())
+    }
+}
+
+fn enough_for(recordings: usize) -> usize {
+    READY_BLOCKS + recordings / RECORDINGS_PER_READY_BLOCK
 }
