@@ -61,7 +61,8 @@ pub struct Speaker {
     held: bool,
     /// Played here, and not yet where it is heard.
     unplayed: Duration,
-    /// The last frames played, to go back to, once there is anything to be played; and the place of the oldest.
+    /// The last frames of the utterance that were played, to go back to, once there is anything to be played; and the place
+    /// of the oldest.
     played: Option<Box<[[u8; FRAME_SAMPLES]; GOES_BACK_FRAMES]>>,
     oldest: usize,
 }
@@ -314,6 +315,7 @@ impl Speaker {
     fn end(&mut self, unplayed: usize) -> Option<Heard> {
         self.drop_queue();
         self.held = false;
+        (self.played, self.oldest) = (None, 0);
         let current = self.current.take()?;
         let heard = current.furthest_bytes.saturating_sub(unplayed);
         Some(Heard {

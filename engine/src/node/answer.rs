@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use edge_protocol::{Attestation, CallerIdentity, Direction, EndCause};
 use sip_bridge::{CallInfo, Dialog, DialogEvent, IncomingCall, Rejection, sdp};
-use tokio::sync::mpsc::channel;
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ use crate::call::{
 };
 use crate::config::Config;
 use crate::control::{Admitted, CallRequest, Decision, Variables};
-use crate::shard::{BridgeEnd, NOTICES};
+use crate::shard::{BridgeEnd, CallNotice, NOTICES};
 use crate::wall_clock::unix_ms;
 
 /// Answers a call and stays with it until it is over.
@@ -36,20 +36,30 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
         node.refused("full");
         return incoming.reject(rejection(503, "Too many calls", Some(RETRY_AFTER))).await;
     };
-    let local = local_session(&node);
+    // What is only needed until then is not to take room for as long as the call lasts.
+    if let Some(started) = Box::pin(start(&node, incoming)).await {
+        started.follow().await;
+    }
+}
+
+/// Everything up to the first packet. `None`: there was no call, and whoever asked for one was told so.
+async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>> {
+    let local = local_session(node);
     // The offer is read before anybody is asked: a call that cannot be answered is not to be admitted.
     let offered = match incoming.offer.as_deref().map(|offer| sdp::answer(offer, &local)).transpose() {
         Ok(offered) => offered.map(|(agreed, _)| agreed),
         Err(error) => {
             node.refused("media");
-            return incoming.reject(error.into()).await;
+            incoming.reject(error.into()).await;
+            return None;
         }
     };
-    let identity = match Box::pin(vouched_for(&node, &incoming.info)).await {
+    let identity = match Box::pin(vouched_for(node, &incoming.info)).await {
         Ok(identity) => identity,
         Err(refusal) => {
             node.refused("identity");
-            return incoming.reject(refusal).await;
+            incoming.reject(refusal).await;
+            return None;
         }
     };
     let (call_id, asked_at_ms) = (Uuid::now_v7().to_string(), unix_ms());
@@ -58,21 +68,22 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
         Decision::Refuse(refusal) => {
             node.refused("unauthorised");
             let retry_after = (refusal.code == 503).then_some(RETRY_AFTER);
-            return incoming.reject(rejection(refusal.code, &refusal.reason, retry_after)).await;
+            incoming.reject(rejection(refusal.code, &refusal.reason, retry_after)).await;
+            return None;
         }
     };
     let info = &incoming.info;
     admitted.agent = variables_of(info, identity.as_ref()).fill_in(&admitted.agent);
-    let facts = facts_of(&node, info, admitted.tenant.clone(), identity);
+    let facts = facts_of(node, info, admitted.tenant.clone(), identity);
     let unstarted = Unstarted { call_id, asked_at_ms, agent: admitted.agent.name.clone(), facts: facts.clone() };
-    // What is only needed until then is not to take room for as long as the call lasts.
-    let started = match Box::pin(Answered::answer(&node, incoming, (local, offered), &admitted)).await {
-        Some(answered) => answered.follow(&node, unstarted.call_id.clone(), facts, admitted).await,
-        None => false,
+    let started = match Answered::answer(node, incoming, (local, offered), &admitted).await {
+        Some(answered) => answered.start(node, unstarted.call_id.clone(), facts, admitted).await,
+        None => None,
     };
-    if !started {
-        unstarted.tell(&node).await;
+    if started.is_none() {
+        unstarted.tell(node).await;
     }
+    started
 }
 
 /// A call whose 200 was sent.
@@ -81,6 +92,13 @@ struct Answered {
     media: CallMedia,
     /// Whom the caller was put through to.
     party: Option<OutboundLeg>,
+}
+
+/// A call whose media run.
+struct Started {
+    call: SipCall,
+    lifetime: Lifetime,
+    lines: Receiver<CallNotice>,
 }
 
 // === impl Answered ===
@@ -147,39 +165,40 @@ impl Answered {
         }
     }
 
-    /// Starts the media once the answer is acknowledged, and follows the dialog to its end. False: there was no call.
-    async fn follow(mut self, node: &Arc<Node>, call_id: String, facts: CallFacts, admitted: Admitted) -> bool {
+    /// Starts the media once the answer is acknowledged. `None`: there was no call.
+    async fn start(
+        mut self,
+        node: &Arc<Node>,
+        call_id: String,
+        facts: CallFacts,
+        admitted: Admitted,
+    ) -> Option<Box<Started>> {
         let (shard, key) = (self.media.shard.clone(), self.media.key);
-        let Some(session) = Box::pin(self.acknowledged(node)).await else {
+        let Some(session) = self.acknowledged(node).await else {
             shard.release(key).await;
             // The dialog may be gone already, which is as well; the edge is not to wait for the answer.
             tokio::spawn(async move { self.dialog.bye(Some("no usable answer to our offer")).await });
-            return false;
+            return None;
         };
-        let (notices, mut lines) = channel(NOTICES);
+        let (notices, lines) = channel(NOTICES);
         let record = node.config.recording && admitted.record;
         let agent = admitted.agent.clone();
         let setup = rtp_setup(call_id.clone(), unix_ms(), facts, session, admitted.agent, node);
         // The id was made for this call.
-        let Some(mut lifetime) = Lifetime::begin(node, &setup, record) else {
+        let Some(lifetime) = Lifetime::begin(node, &setup, record) else {
             shard.release(key).await;
-            return false;
+            return None;
         };
-        if Box::pin(shard.start(key, setup, lifetime.recording, notices)).await.is_err() {
-            return false;
-        }
-        if let Some(party) = self.party.take()
-            && let Err(gone) = Box::pin(join(&shard, BridgeEnd { key, when_left: WhenLeft::HangUp }, party)).await
+        shard.start(key, setup, lifetime.recording, notices).await.ok()?;
+        if let Some(party) = self.party
+            && let Err(gone) = join(&shard, BridgeEnd { key, when_left: WhenLeft::HangUp }, party).await
         {
             tracing::info!(call_id, code = gone.code, reason = gone.reason, "whom the call was put through to is gone");
             node.calls.hang_up(&call_id, EndCause::PeerHungUp);
         }
         let (dialog, media) = (self.dialog, self.media);
-        let mut call = SipCall { node: node.clone(), call_id, agent, dialog, media, said: watch::Sender::new(0) };
-        let cause = call.until_over(&mut lifetime, &mut lines).await;
-        shard.end(key, cause).await;
-        lifetime.over(cause, lines).await;
-        true
+        let call = SipCall { node: node.clone(), call_id, agent, dialog, media, said: watch::Sender::new(0) };
+        Some(Box::new(Started { call, lifetime, lines }))
     }
 
     /// The session, once the ACK came.
@@ -199,6 +218,17 @@ impl Answered {
                 DialogEvent::Ended { .. } => return None,
             }
         }
+    }
+}
+
+// === impl Started ===
+
+impl Started {
+    /// To the call's end.
+    async fn follow(mut self: Box<Self>) {
+        let cause = self.call.until_over(&mut self.lifetime, &mut self.lines).await;
+        self.call.media.shard.end(self.call.media.key, cause).await;
+        self.lifetime.over(cause, self.lines).await;
     }
 }
 
