@@ -123,7 +123,8 @@ async fn run(args: RunArgs) -> Result<(), String> {
 fn start_log() {
     use std::io::IsTerminal;
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new("info,rsipstack=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written (a full disk) would be complained of where it cannot be written, which panics.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         log.with_target(false).init();
     } else {

@@ -14,6 +14,7 @@ mod encrypted;
 mod faults;
 mod flood;
 mod flows;
+mod full_log;
 mod heard;
 mod hold;
 mod kept;

@@ -42,6 +42,20 @@ impl Node {
         Ok(node)
     }
 
+    /// The same, and whatever the node writes on its standard error finds no room.
+    pub async fn start_without_room_for_its_log(name: &str, dir: &Path) -> Result<Self> {
+        let (sip, http, rtp) = (free_port()?, free_port()?, free_rtp_ports()?);
+        let command = command(name, dir, sip, http, &rtp);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec \"$0\" \"$@\" 2> /dev/full"]).arg(command.get_program()).args(command.get_args());
+        shell.current_dir(root());
+        let process = Process::spawn(name, &mut shell, dir)?;
+        let (name, dir, settings) = (name.to_owned(), dir.to_owned(), Settings::new());
+        let mut node = Self { name, sip, http, rtp, dir, settings, process };
+        node.healthy().await?;
+        Ok(node)
+    }
+
     /// Starts the node again, on the same ports and data, after its process has ended.
     pub async fn restart(&mut self) -> Result<()> {
         let mut command = command(&self.name, &self.dir, self.sip, self.http, &self.rtp);
