@@ -11,7 +11,9 @@ use anyhow::{Context, Result};
 /// RTP ports a node gets in tests. SIPp's media and the kernel's own choices stay outside of 20000-31999.
 const RTP_BLOCK: u16 = 1000;
 const RTP_FIRST: u16 = 20000;
-const RTP_LAST: u16 = 31000;
+/// Tests that may run at the same time (.config/nextest.toml), and the blocks for each: nodes bind their ports late.
+const SIDE_BY_SIDE: u16 = 2;
+const RTP_BLOCKS: u16 = 6;
 
 /// Blocks given to nodes of this process.
 static RTP_TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
@@ -36,10 +38,12 @@ pub fn free_port() -> Result<u16> {
 pub fn free_rtp_ports() -> Result<RangeInclusive<u16>> {
     let used = udp_ports_in_use()?;
     let mut taken = RTP_TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let first = (RTP_FIRST..=RTP_LAST)
-        .step_by(usize::from(RTP_BLOCK))
+    let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse::<u16>().ok()).unwrap_or(0);
+    let from = RTP_FIRST + slot % SIDE_BY_SIDE * RTP_BLOCKS * RTP_BLOCK;
+    let first = (0..RTP_BLOCKS)
+        .map(|block| from + block * RTP_BLOCK)
         .find(|first| !taken.contains(first) && !(*first..first + RTP_BLOCK).any(|port| used.contains(&port)))
-        .context("no 1,000 free UDP ports between 20000 and 31999")?;
+        .with_context(|| format!("no 1,000 free UDP ports among the {} from {from} on", RTP_BLOCKS * RTP_BLOCK))?;
     taken.push(first);
     Ok(first..=first + RTP_BLOCK - 1)
 }
