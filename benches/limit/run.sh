@@ -7,6 +7,8 @@
 #   run.sh setup CALLS RATE         calls through Kamailio that are up for a moment, with media
 #   run.sh full CALLS MOST          twice as many calls as the node may hold
 #   run.sh hold CALLS SECONDS RATE  established calls without audio
+#   run.sh soak CALLS MINUTES       conversations of a minute each, so many at a time; the node's memory, and its ticks by how
+#                                   late they were, once a minute
 #
 # LOAD holds more options for `loadtest`.
 : "${EDGE:=off}"
@@ -15,7 +17,7 @@ export TANDEM_AGENT=benches/limit/agent.toml TANDEM_MAX_CALLS=${TANDEM_MAX_CALLS
 # shellcheck source=../../deploy/local/stack.bash
 . "$(dirname "$0")/../../deploy/local/stack.bash"
 
-what=${1:?listen, echo, converse, setup, full or hold}
+what=${1:?listen, echo, converse, setup, full, hold or soak}
 calls=${2:-1000}
 read -ra more <<< "${LOAD:-}"
 
@@ -38,6 +40,16 @@ node_start() {
 
 load() {
     taskset -c 1 "$loadtest" "$@" --json "$logs/$what.json" "${more[@]}"
+}
+
+# watch_node: tells of the node until it ends, and makes room: half an hour of recordings would be tens of gigabytes.
+watch_node() {
+    local metrics
+    while sleep 60 && metrics=$(curl -fs "http://127.0.0.1:${http_ports[0]}/metrics"); do
+        printf '%s  %s KiB  ticks at most 10, 20, 50 ms late, all: ' "$(date +%T)" "$(awk '/^VmRSS/ { print $2 }' "/proc/$node_pid/status")"
+        sed -nE 's/^tandem_tick_lateness_seconds_bucket\{le="(0.01|0.02|0.05|\+Inf)"\} (.*)/\2/p' <<< "$metrics" | paste -sd' '
+        find "$data" -name '*.wav' -mmin +1 -delete
+    done
 }
 
 mkdir -p "${TANDEM_DATA}/log"
@@ -81,5 +93,14 @@ case $what in
         node_start
         load hold --target "sip:agent@$node_sip" --pid "$node_pid" --calls "$calls" --hold "${3:-60}s" --rate "${4:-500}"
         ;;
-    *) fail "$what is not known: listen, echo, converse, setup, full or hold" ;;
+    soak)
+        stub_start
+        node_start
+        watch_node &
+        watcher=$!
+        load sip --target "sip:agent@$node_sip" --pid "$node_pid" --codec PCMU --hold 60s --calls "$((calls * ${3:-30}))" \
+            --rate "$(awk "BEGIN { print $calls / 60 }")"
+        kill "$watcher"
+        ;;
+    *) fail "$what is not known: listen, echo, converse, setup, full, hold or soak" ;;
 esac

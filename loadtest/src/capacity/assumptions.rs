@@ -5,22 +5,21 @@ use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
 
-/// Figures that were measured, or that stand for a measurement until there is one.
+/// Figures that were measured: benches/README.md tells how.
 pub mod measured {
-    /// % of a core of a call that is listened to, and of one in conversation: what `benches` holds them to, the kernel's
-    /// part included.
+    /// % of a core of a call that is listened to, and of one in conversation, the kernel's part included.
     pub const LISTENING_CORE_PERCENT: f64 = 0.05;
-    pub const CONVERSING_CORE_PERCENT: f64 = 0.09;
-    /// A call put through to somebody, both legs: benches/README.md, beside rtpengine.
+    pub const CONVERSING_CORE_PERCENT: f64 = 0.115;
+    /// A call put through to somebody, both legs, beside rtpengine.
     pub const BRIDGED_CORE_PERCENT: f64 = 0.146;
-    /// KiB of a call: what `benches` holds it to.
-    pub const LISTENING_KIB: f64 = 32.0;
-    pub const CONVERSING_KIB: f64 = 200.0;
+    /// KiB of a call.
+    pub const LISTENING_KIB: f64 = 66.0;
+    pub const CONVERSING_KIB: f64 = 145.0;
     /// MiB of a node without a call.
-    pub const NODE_MIB: f64 = 40.0;
-    /// ms of a core for one call's set-up and end: in Kamailio, with its dispatcher; and in the node.
+    pub const NODE_MIB: f64 = 26.0;
+    /// ms of a core for one call's set-up and end: in Kamailio, with its dispatcher; and in the node, with its recording's.
     pub const KAMAILIO_MS_PER_CALL: f64 = 0.32;
-    pub const SET_UP_MS_PER_CALL: f64 = 0.25;
+    pub const SET_UP_MS_PER_CALL: f64 = 1.4;
 }
 
 /// Assumptions; every one is a flag.
@@ -60,7 +59,7 @@ pub struct Assumptions {
     /// MiB of a node without calls
     #[arg(long, default_value_t = measured::NODE_MIB)]
     pub node_mib: f64,
-    /// ms of a core in the node for one set-up
+    /// ms of a core in the node for one call's set-up and end
     #[arg(long, default_value_t = measured::SET_UP_MS_PER_CALL)]
     pub set_up_ms: f64,
     /// ms of a core in Kamailio for one call
