@@ -62,7 +62,7 @@ fn g711_encode(frames: Vec<[i16; FRAME_SAMPLES]>) -> Vec<[i16; FRAME_SAMPLES]> {
 
 #[library_benchmark]
 #[bench::clean(args = (usize::MAX), setup = line, config = at_most(109_707))]
-#[bench::one_packet_in_twenty_lost(args = (20), setup = line, config = at_most(286_537))]
+#[bench::one_packet_in_twenty_lost(args = (20), setup = line, config = at_most(250_548))]
 fn jitter_buffer(mut line: Line) -> Line {
     for _ in 0..SECOND {
         line.step();
@@ -120,7 +120,7 @@ fn from_8_to_16_khz(frames: Vec<[i16; FRAME_SAMPLES]>) -> Vec<[i16; FRAME_SAMPLE
 }
 
 #[library_benchmark]
-#[bench::a_second(args = (samples()), setup = resampler, config = at_most(945_808))]
+#[bench::a_second(args = (samples()), setup = resampler, config = at_most(937_772))]
 fn from_24_to_8_khz(
     (mut resampler, synthesised, mut out): (Resampler, Vec<i16>, Vec<i16>),
 ) -> (Resampler, Vec<i16>, Vec<i16>) {

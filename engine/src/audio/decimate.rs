@@ -1,13 +1,16 @@
 //! Down from a rate that is a whole multiple of the new one: every n-th value of a low-pass filter.
 //! Other ratios, and what a stream of speech is to be in step with, are `resample`'s.
 
+use super::products::{PIECE, dot_of_pieces};
+
 /// Taps for each sample that becomes one, less one: 3.4 kHz pass whole when 8 kHz come out, and what is above 4.6 kHz is 68 dB
 /// down.
 const TAPS: usize = 32;
+const _: () = assert!(TAPS.is_multiple_of(PIECE), "taps are whole pieces");
 /// Shape of the Kaiser window.
 const BETA: f64 = 6.8;
 /// Taps are whole numbers of this part of one. Their sizes sum up to less than two, whatever the ratio: no sum of
-/// full-scale samples leaves 32 bits.
+/// products with full-scale samples leaves 32 bits.
 const ONE: i32 = 1 << 15;
 
 /// Making one costs microseconds, where a filter for any ratio costs a millisecond.
@@ -48,7 +51,7 @@ impl Decimator {
         self.window.extend(input);
         let mut at = 0;
         while let Some(under) = self.window.get(at..at + self.taps.len()) {
-            let value = (dot(under, &self.taps) + ONE / 2).div_euclid(ONE);
+            let value = (dot_of_pieces(under, &self.taps) + ONE / 2).div_euclid(ONE);
             // A filter may overshoot full scale.
             out.push(value.clamp(i16::MIN.into(), i16::MAX.into()) as i16);
             at += self.ratio;
@@ -65,13 +68,6 @@ impl Decimator {
     fn reach_of(ratio: usize) -> usize {
         TAPS * ratio / 2 - 1
     }
-}
-
-/// Whole numbers, in pieces of a known length: of these the compiler makes vectors that multiply eight at a time.
-fn dot(samples: &[i16], taps: &[i16]) -> i32 {
-    let pieces = samples.as_chunks::<TAPS>().0.iter().zip(taps.as_chunks::<TAPS>().0);
-    let product = |(sample, tap): (&i16, &i16)| i32::from(*sample) * i32::from(*tap);
-    pieces.map(|(samples, taps)| samples.iter().zip(taps).map(product).sum::<i32>()).sum()
 }
 
 fn sinc(x: f64) -> f64 {
@@ -93,3 +89,6 @@ fn bessel(x: f64) -> f64 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests;

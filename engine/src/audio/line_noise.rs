@@ -1,7 +1,7 @@
 //! The noise of the caller's line, and noise as loud as it: what is heard where nothing is received.
 //! When that is, and how it is joined to speech, is `conceal`'s business.
 
-use super::vad::energy;
+use super::products::energy;
 
 /// Samples whose energy is taken together: 10 ms.
 const PIECE: usize = 80;

@@ -21,6 +21,7 @@ mod decimate;
 mod jitter;
 mod line_noise;
 mod lowest;
+mod products;
 mod reorder;
 mod sequence;
 mod stretch;

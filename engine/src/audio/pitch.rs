@@ -1,6 +1,8 @@
 //! Finds how far a signal can be shifted against itself so that the pieces fit: its pitch, if it has one.
 //! What is then repeated or left out is decided in `conceal` and `stretch`.
 
+use super::products::dot;
+
 /// Shifts that are tried: 5 to 15 ms, voices of 66 to 200 Hz and multiples of higher ones.
 pub const MIN_LAG: usize = 40;
 pub const MAX_LAG: usize = 120;
@@ -55,10 +57,6 @@ pub fn best_lag(signal: &[i16], window: usize) -> Fit {
     }
     let energy = dot(anchor, anchor) as f32;
     Fit { lag: best.0, likeness: (best.1 / (energy + 1.0).sqrt()).clamp(0.0, 1.0) }
-}
-
-fn dot(a: &[i16], b: &[i16]) -> i32 {
-    a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
 }
 
 /// Blends from `from` to `to`: sample `at` of a blend over `length` samples.

@@ -3,6 +3,7 @@
 
 use super::FRAME_SAMPLES;
 use super::lowest::Lowest;
+use super::products::energy;
 use super::resample::Upsampler;
 use earshot::Detector;
 
@@ -221,12 +222,4 @@ pub fn level_dbov(samples: &[i16]) -> f32 {
     }
     let mean = energy as f32 / samples.len() as f32;
     (10.0 * (mean / (32_768.0 * 32_768.0)).log10()).max(SILENCE_DBOV)
-}
-
-/// Sum of the squares. Two at a time fit 32 bits, of which the compiler makes vectors.
-pub fn energy(samples: &[i16]) -> u64 {
-    let square = |sample: i16| (i32::from(sample) * i32::from(sample)) as u32;
-    let (pairs, last) = samples.as_chunks();
-    let pairs: u64 = pairs.iter().map(|[a, b]| u64::from(square(*a) + square(*b))).sum();
-    pairs + last.iter().map(|sample| u64::from(square(*sample))).sum::<u64>()
 }
