@@ -36,7 +36,7 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
         node.refused("full");
         return incoming.reject(rejection(503, "Too many calls", Some(RETRY_AFTER))).await;
     };
-    // What is only needed until then is not to take room for as long as the call lasts.
+    // What is only needed until the call stands is not to take room for as long as it lasts.
     if let Some(started) = Box::pin(start(&node, incoming)).await {
         started.follow().await;
     }
@@ -54,7 +54,7 @@ async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>>
             return None;
         }
     };
-    let identity = match Box::pin(vouched_for(node, &incoming.info)).await {
+    let identity = match vouched_for(node, &incoming.info).await {
         Ok(identity) => identity,
         Err(refusal) => {
             node.refused("identity");

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use super::tap::BlockPool;
-use super::writer::{Work, Written};
+use super::writer::{ShardBlocks, Work};
 use super::{RecordingId, RecordingMeta};
 
 /// How often the rings are looked at while something is recorded. Shards never wake this thread: that would cost
@@ -22,7 +22,7 @@ pub(super) struct Intake {
     commands: Receiver<Command>,
     pools: Vec<BlockPool>,
     work: Sender<Work>,
-    written: Receiver<Written>,
+    written: Receiver<ShardBlocks>,
     /// Recordings that are open.
     open: usize,
     finished: Vec<RecordingId>,
@@ -36,7 +36,7 @@ impl Intake {
         commands: Receiver<Command>,
         pools: Vec<BlockPool>,
         work: Sender<Work>,
-        written: Receiver<Written>,
+        written: Receiver<ShardBlocks>,
     ) -> Self {
         Self { commands, pools, work, written, open: 0, finished: Vec::new(), stopping: false }
     }
@@ -49,7 +49,7 @@ impl Intake {
             // asked for while blocks are taken waits for the next round.
             let finished = std::mem::take(&mut self.finished);
             self.pass_on_blocks();
-            self.open -= finished.len().min(self.open);
+            self.open = self.open.saturating_sub(finished.len());
             for id in finished {
                 self.pass_on(Work::Finish(id));
             }
@@ -94,10 +94,10 @@ impl Intake {
         // A block's recording was opened before the block was begun.
         self.take_commands();
         for (shard, blocks) in full.into_iter().enumerate().filter(|(_, blocks)| !blocks.is_empty()) {
-            self.pass_on(Work::Write { shard, blocks });
+            self.pass_on(Work::Write(ShardBlocks { shard, blocks }));
         }
         let recordings_per_shard = self.open.div_ceil(self.pools.len().max(1));
-        while let Ok(Written { shard, blocks }) = self.written.try_recv() {
+        while let Ok(ShardBlocks { shard, blocks }) = self.written.try_recv() {
             if let Some(pool) = self.pools.get_mut(shard) {
                 blocks.into_iter().for_each(|block| pool.give_back(block, recordings_per_shard));
             }

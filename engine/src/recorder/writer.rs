@@ -23,12 +23,12 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// What there is to be done, in this order.
 pub(super) enum Work {
     Open(RecordingId, RecordingMeta),
-    Write { shard: usize, blocks: Vec<Box<RecordBlock>> },
+    Write(ShardBlocks),
     Finish(RecordingId),
 }
 
-/// Blocks that were written, for their shard to fill again.
-pub(super) struct Written {
+/// Blocks to be written, and the same once they are, for their shard to fill again.
+pub(super) struct ShardBlocks {
     pub(super) shard: usize,
     pub(super) blocks: Vec<Box<RecordBlock>>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Written {
 pub(super) struct Writer {
     dir: PathBuf,
     work: Receiver<Work>,
-    written: Sender<Written>,
+    written: Sender<ShardBlocks>,
     jobs: Sender<Job>,
     sync: SyncSender<()>,
     events: UnboundedSender<RecordingEvent>,
@@ -67,7 +67,7 @@ impl Writer {
     pub(super) fn new(
         dir: PathBuf,
         work: Receiver<Work>,
-        written: Sender<Written>,
+        written: Sender<ShardBlocks>,
         jobs: Sender<Job>,
         sync: SyncSender<()>,
         events: UnboundedSender<RecordingEvent>,
@@ -81,7 +81,7 @@ impl Writer {
         while let Ok(work) = self.work.recv() {
             match work {
                 Work::Open(id, meta) => self.open_recording(id, &meta),
-                Work::Write { shard, blocks } => self.write_all(shard, blocks),
+                Work::Write(blocks) => self.write_all(blocks),
                 Work::Finish(id) => self.finish(id),
             }
         }
@@ -100,10 +100,10 @@ impl Writer {
         self.open.insert(id, OpenRecording { call_id: meta.call_id.clone(), path, journal, failed: false });
     }
 
-    fn write_all(&mut self, shard: usize, blocks: Vec<Box<RecordBlock>>) {
-        let written: u64 = blocks.iter().map(|block| u64::from(self.write(block))).sum();
+    fn write_all(&mut self, of_shard: ShardBlocks) {
+        let written: u64 = of_shard.blocks.iter().map(|block| u64::from(self.write(block))).sum();
         // At the end nobody wants them back.
-        let _ = self.written.send(Written { shard, blocks });
+        let _ = self.written.send(of_shard);
         if written > 0 {
             self.counters.written.fetch_add(written, Ordering::Relaxed);
             // Full means that a wake-up is waiting already.

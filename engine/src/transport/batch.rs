@@ -39,7 +39,7 @@ pub struct SendBatch {
 /// since what it points to may have moved meanwhile.
 struct Headers<const N: usize> {
     slices: Box<[libc::iovec; N]>,
-    headers: Box<[libc::mmsghdr; N]>,
+    messages: Box<[libc::mmsghdr; N]>,
 }
 
 // SAFETY: the pointers are written before each system call, and nobody follows them after it.
@@ -50,7 +50,7 @@ unsafe impl<const N: usize> Send for Headers<N> {}
 impl<const N: usize> Headers<N> {
     fn new() -> Self {
         let nothing = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
-        Self { slices: Box::new([nothing; N]), headers: Box::new([empty_header(); N]) }
+        Self { slices: Box::new([nothing; N]), messages: Box::new([empty_header(); N]) }
     }
 
     fn point<'a>(
@@ -58,7 +58,7 @@ impl<const N: usize> Headers<N> {
         datagrams: impl Iterator<Item = (&'a mut [u8], &'a mut libc::sockaddr_storage, libc::socklen_t)>,
     ) {
         for ((header, slice), (bytes, name, name_bytes)) in
-            self.headers.iter_mut().zip(self.slices.iter_mut()).zip(datagrams)
+            self.messages.iter_mut().zip(self.slices.iter_mut()).zip(datagrams)
         {
             *slice = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
             let message = &mut header.msg_hdr;
@@ -98,7 +98,7 @@ impl Inbound {
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                self.headers.headers.as_mut_ptr(),
+                self.headers.messages.as_mut_ptr(),
                 RECEIVE as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
@@ -114,7 +114,7 @@ impl Inbound {
 
     /// The datagrams of the last batch, in the order they came. Those from a strange address family are left out.
     pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        let received = self.data.iter().zip(self.from.iter()).zip(self.headers.headers.iter()).take(self.count);
+        let received = self.data.iter().zip(self.from.iter()).zip(self.headers.messages.iter()).take(self.count);
         received.filter_map(|((data, from), header)| Some((address(from)?, data.get(..header.msg_len as usize)?)))
     }
 }
@@ -161,7 +161,7 @@ impl SendBatch {
             .point(packets.take(count).map(|((data, to), (&bytes, &to_bytes))| (&mut data[..bytes], to, to_bytes)));
         let (mut done, mut refused) = (0, 0);
         while done < count {
-            let waiting = &mut self.headers.headers[done..count];
+            let waiting = &mut self.headers.messages[done..count];
             // SAFETY: these headers point to live iovecs, data and addresses that do not move during the call.
             let sent = unsafe {
                 libc::sendmmsg(

@@ -93,7 +93,7 @@ impl Writer {
         }
     }
 
-    /// Lets a batch grow, unless somebody waits for it.
+    /// Lets a batch grow, unless somebody waits for it already.
     fn gather(&mut self, waiting: &mut Vec<Message>) {
         if waiting.iter().any(|message| matches!(message, Message::Flush(_))) {
             return;
