@@ -34,24 +34,24 @@ pub struct Node {
 impl Node {
     /// Starts a node with its data in `<dir>/<name>` and waits until it is healthy.
     pub async fn start(name: &str, dir: &Path, settings: Settings) -> Result<Self> {
-        let (sip, http, rtp) = (free_port()?, free_port()?, free_rtp_ports()?);
-        let mut command = command(name, dir, sip, http, &rtp);
-        let process = Process::spawn(name, command.envs(settings.clone()), dir)?;
-        let mut node = Self { name: name.to_owned(), sip, http, rtp, dir: dir.to_owned(), settings, process };
-        node.healthy().await?;
-        Ok(node)
+        Self::start_as(name, dir, settings, |command| command).await
     }
 
     /// The same, and whatever the node writes on its standard error finds no room.
     pub async fn start_without_room_for_its_log(name: &str, dir: &Path) -> Result<Self> {
+        Self::start_as(name, dir, Settings::new(), |command| without_room_for_its_log(&command)).await
+    }
+
+    async fn start_as(
+        name: &str,
+        dir: &Path,
+        settings: Settings,
+        changed: impl FnOnce(Command) -> Command,
+    ) -> Result<Self> {
         let (sip, http, rtp) = (free_port()?, free_port()?, free_rtp_ports()?);
-        let command = command(name, dir, sip, http, &rtp);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "exec \"$0\" \"$@\" 2> /dev/full"]).arg(command.get_program()).args(command.get_args());
-        shell.current_dir(root());
-        let process = Process::spawn(name, &mut shell, dir)?;
-        let (name, dir, settings) = (name.to_owned(), dir.to_owned(), Settings::new());
-        let mut node = Self { name, sip, http, rtp, dir, settings, process };
+        let mut command = changed(command(name, dir, sip, http, &rtp));
+        let process = Process::spawn(name, command.envs(settings.clone()), dir)?;
+        let mut node = Self { name: name.to_owned(), sip, http, rtp, dir: dir.to_owned(), settings, process };
         node.healthy().await?;
         Ok(node)
     }
@@ -178,6 +178,20 @@ fn command(name: &str, dir: &Path, sip: u16, http: u16, rtp: &RangeInclusive<u16
         .arg("--data")
         .arg(dir.join(name));
     command
+}
+
+/// The same command by way of a shell that sends its standard error where there is never any room.
+fn without_room_for_its_log(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" \"$@\" 2> /dev/full"]).arg(command.get_program()).args(command.get_args());
+    shell.current_dir(root());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// The `tandem` binary, to be run in the repository's root with none of the developer's settings.
