@@ -42,13 +42,13 @@ load() {
     taskset -c 1 "$loadtest" "$@" --json "$logs/$what.json" "${more[@]}"
 }
 
-# watch_node: tells of the node until it ends, and makes room: half an hour of recordings would be tens of gigabytes.
+# watch_node: tells of the node until it ends, and makes room: half an hour of this node's recordings would be tens of gigabytes.
 watch_node() {
     local metrics
     while sleep 60 && metrics=$(curl -fs "http://127.0.0.1:${http_ports[0]}/metrics"); do
         printf '%s  %s KiB  ticks at most 10, 20, 50 ms late, all: ' "$(date +%T)" "$(awk '/^VmRSS/ { print $2 }' "/proc/$node_pid/status")"
         sed -nE 's/^tandem_tick_lateness_seconds_bucket\{le="(0.01|0.02|0.05|\+Inf)"\} (.*)/\2/p' <<< "$metrics" | paste -sd' '
-        find "$data" -name '*.wav' -mmin +1 -delete
+        find "$data" -name '*.wav' -newer "$stack_dir/nodes.list" -mmin +1 -delete
     done
 }
 
