@@ -9,7 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use engine::config::Config;
 use engine::node::{Node, OFFLINE_SPEECH_FAILED, serve_offline_speech};
 use serde::Serialize;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+/// Lines of the log that wait to be written; what is logged beyond them is lost.
+const LOG_LINES: usize = 4096;
 
 /// Answers phone calls with a machine that feels like a person.
 #[derive(Debug, Parser)]
@@ -90,7 +94,7 @@ fn edge_section<S: serde::Serializer>(url: &Option<String>, serializer: S) -> Re
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log();
+    let log = start_log();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("cannot start the runtime: {error}")),
@@ -107,6 +111,7 @@ fn main() -> ExitCode {
             }
         }
     };
+    drop(log);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => failed(&message),
@@ -120,16 +125,20 @@ async fn run(args: RunArgs) -> Result<(), String> {
 }
 
 /// Human on a terminal, JSON otherwise; `TANDEM_LOG` filters as `RUST_LOG` would.
-fn start_log() {
+/// What was logged is written once the guard is gone, if it can be.
+fn start_log() -> WorkerGuard {
     use std::io::IsTerminal;
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new("info,rsipstack=warn"));
+    // Whoever reads the log may stop reading, and a disk may not answer: a thread waits for them, and no call does.
+    let (writer, written) = NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES).finish(std::io::stderr());
     // A log that cannot be written (a full disk) would be complained of where it cannot be written, which panics.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         log.with_target(false).init();
     } else {
         log.json().flatten_event(true).init();
     }
+    written
 }
 
 fn failed(message: &str) -> ExitCode {

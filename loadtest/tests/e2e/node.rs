@@ -37,9 +37,9 @@ impl Node {
         Self::start_as(name, dir, settings, |command| command).await
     }
 
-    /// The same, and whatever the node writes on its standard error finds no room.
-    pub async fn start_without_room_for_its_log(name: &str, dir: &Path) -> Result<Self> {
-        Self::start_as(name, dir, Settings::new(), |command| without_room_for_its_log(&command)).await
+    /// The same, and the node's standard error is `log`.
+    pub async fn start_logging_to(log: &Path, name: &str, dir: &Path) -> Result<Self> {
+        Self::start_as(name, dir, Settings::new(), |command| logging_to(log, &command)).await
     }
 
     async fn start_as(
@@ -180,10 +180,10 @@ fn command(name: &str, dir: &Path, sip: u16, http: u16, rtp: &RangeInclusive<u16
     command
 }
 
-/// The same command by way of a shell that sends its standard error where there is never any room.
-fn without_room_for_its_log(command: &Command) -> Command {
+/// The same command by way of a shell that makes `log` its standard error, open both ways: a pipe nobody reads stays one.
+fn logging_to(log: &Path, command: &Command) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "exec \"$0\" \"$@\" 2> /dev/full"]).arg(command.get_program()).args(command.get_args());
+    shell.args(["-c", "exec \"$0\" \"$@\" 2<> \"$LOG\""]).arg(command.get_program()).args(command.get_args());
     shell.current_dir(root());
     for (name, value) in command.get_envs() {
         match value {
@@ -191,6 +191,8 @@ fn without_room_for_its_log(command: &Command) -> Command {
             None => shell.env_remove(name),
         };
     }
+    // More is logged than any pipe holds.
+    shell.env("LOG", log).env("TANDEM_LOG", "trace");
     shell
 }
 
