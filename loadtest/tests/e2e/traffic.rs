@@ -1,9 +1,11 @@
 //! Calls by the hundred from SIPp, through Kamailio to two nodes, with and without a node's death.
 
+use std::process::Command;
 use std::time::Duration;
 
 use edge_protocol::EventKind;
 
+use crate::node::Settings;
 use crate::sipp::{Sipp, UAC, UAC_PCAP, calls, may_play_captures};
 use crate::stack::Stack;
 
@@ -51,6 +53,25 @@ async fn with_one_node_killed_new_calls_go_on() {
     stack.nodes[0].restart().await.expect("the node starts again");
     let again = calls("again", stack.dir.path(), UAC, stack.port, 50, 50).await.expect("SIPp");
     assert_eq!((again.successful, again.failed), (50, 0), "{}", again.errors);
+}
+
+#[tokio::test]
+async fn once_all_nodes_were_silent_for_a_moment_the_next_call_is_tried_all_the_same() {
+    let control = tempfile::tempdir().expect("a directory");
+    let control = format!("unix:{}/control", control.path().display());
+    let front = [format!("CONTROL_SOCKET=\"{control}\"")];
+    let stack = Stack::start_behind(2, &Settings::new(), &front).await.expect("Kamailio and two nodes");
+    // Pings would find out by themselves, in their own time.
+    let silenced = Command::new("/usr/sbin/kamcmd").args(["-s", &control, "dispatcher.ping_active", "0"]).status();
+    assert!(silenced.expect("kamcmd").success());
+
+    stack.nodes.iter().for_each(|node| node.process.signal("STOP").expect("a running node"));
+    let unheard = calls("unheard", stack.dir.path(), UAC, stack.port, 1, 1).await.expect("SIPp");
+    stack.nodes.iter().for_each(|node| node.process.signal("CONT").expect("a stopped node"));
+    assert_eq!(unheard.failed, 1, "nobody answers");
+
+    let next = calls("next", stack.dir.path(), UAC, stack.port, 1, 1).await.expect("SIPp");
+    assert_eq!((next.successful, next.failed), (1, 0), "{}", next.errors);
 }
 
 #[tokio::test]
