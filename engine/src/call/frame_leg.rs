@@ -144,8 +144,11 @@ impl FrameLeg {
         self.marks.came_back(now, mark);
     }
 
-    /// The other side drops what it has not played.
+    /// The other side drops what it has not played. Neither the frame of the last tick, the faded end of that, nor the
+    /// silence behind it is sent any more.
     pub fn flush(&mut self) {
+        self.sent -= u64::from(std::mem::take(&mut self.sends));
+        self.hangover = 0;
         self.mark = None;
         self.marks.flush();
     }

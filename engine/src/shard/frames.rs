@@ -117,15 +117,13 @@ impl FrameLink {
     /// Hands over what the last tick brought. Cues wait for room; audio that finds none is dropped, as the client is
     /// behind by all the ring holds.
     pub fn hand_over(&mut self, call: &mut Call) {
-        let (mut told, mut flushed) = (false, false);
+        let mut told = false;
         while !self.to_caller.is_full()
             && let Some(cue) = call.pop_cue()
         {
-            flushed |= cue == Cue::Flush;
             told |= self.to_caller.push(ToCaller::Cue(cue)).is_ok();
         }
-        // The frame of a flush is the faded end of what is flushed.
-        if let Some(frame) = call.frame_to_send().filter(|_| !flushed) {
+        if let Some(frame) = call.frame_to_send() {
             told |= self.to_caller.push(ToCaller::Audio(*frame)).is_ok();
         }
         if let Some(mark) = call.mark_to_send() {

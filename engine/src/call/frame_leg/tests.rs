@@ -107,6 +107,20 @@ fn silence_is_sent_while_the_agent_speaks_and_a_little_after() {
 }
 
 #[test]
+fn after_a_flush_nothing_is_sent_until_the_agent_speaks_again() {
+    let mut leg = leg();
+    leg.send_frame(Moment::default(), true);
+    leg.send_frame(Moment::default(), true);
+    leg.flush();
+    assert!(!leg.sends());
+    leg.send_frame(Moment::default(), false);
+    assert!(!leg.sends());
+    assert_eq!(leg.quality().packets_sent, 1);
+    leg.send_frame(Moment::default(), true);
+    assert!(leg.sends());
+}
+
+#[test]
 fn a_line_that_brings_nothing_is_silent_until_it_does() {
     let mut leg = leg();
     let later = Moment::from_millis(9000);
