@@ -109,4 +109,4 @@ def pipecat(options):
 
 
 def active_call(options):
-    return rows("active-call", ActiveCall, "sip", 8, 50, options)
+    return rows("active-call", ActiveCall, "sip", 8, 150, options)
