@@ -26,6 +26,9 @@ pub enum ToNode {
         /// ([`crate::signature`]). `None`: the node asks its own control plane.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         admitted: Option<Box<Acceptance>>,
+        /// The client gives the caller to somebody else when `transfer` tells it to. Without it agents cannot transfer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        transfers: bool,
     },
     /// In real time, in messages of any length up to 1 s. At most 2 s wait to be heard; beyond it the oldest is
     /// dropped. A caller that sends nothing for the agent's `rtp_timeout_s` is given up.
@@ -53,6 +56,15 @@ pub enum FromNode {
     Thinking,
     /// The caller cut in: whatever was sent and is not played yet is to be dropped.
     Flush,
+    /// The caller is to be given to somebody else, which is the client's to do; `ended` follows. Only to a client that
+    /// said so in `start`.
+    Transfer {
+        /// A number or a SIP URI.
+        to: String,
+        /// For whoever takes the caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// The call is over. The socket closes after it.
     Ended { cause: EndCause },
     /// What was sent could not be used; the call goes on unless `ended` follows.

@@ -89,9 +89,13 @@ fn folders() -> Vec<Folder> {
         folder(
             "media_from_node",
             again::<media::FromNode>,
-            &["agent_text", "audio", "caller_text", "ended", "error", "flush", "started", "thinking"],
+            &["agent_text", "audio", "caller_text", "ended", "error", "flush", "started", "thinking", "transfer"],
         ),
-        folder("media_to_node", again::<media::ToNode>, &["audio", "dtmf", "hangup", "start", "start_plain"]),
+        folder(
+            "media_to_node",
+            again::<media::ToNode>,
+            &["audio", "dtmf", "hangup", "start", "start_plain", "start_transfers"],
+        ),
         folder("upload_request", again::<recordings::UploadRequest>, &["request"]),
         folder("upload_status", again::<recordings::UploadStatus>, &["complete", "in_parts"]),
     ]

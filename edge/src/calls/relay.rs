@@ -186,6 +186,7 @@ impl Begun {
             from: self.user_id.clone(),
             to: self.number.clone().unwrap_or_default(),
             admitted: self.admitted.clone().map(Box::new),
+            transfers: false,
         }
     }
 }

@@ -273,6 +273,8 @@ impl Session {
                 self.thinking = false;
                 vec![status(SessionStatus::Ready, "interrupted")]
             }
+            // Only to clients of which it was said that they transfer.
+            FromNode::Transfer { .. } => vec![],
             FromNode::Ended { cause } => vec![Step::Close(closing(cause, self.max_ms))],
             FromNode::Error { message } => {
                 vec![Step::Say(ServerMessage::Error { code: SessionError::InternalError, message })]
@@ -308,7 +310,7 @@ fn closing(cause: EndCause, max_ms: u64) -> Closing {
         EndCause::EndedByEdge => Closing::normal("ended_by_edge"),
         EndCause::EndedByApi => Closing::normal("ended_by_api"),
         EndCause::PeerHungUp => Closing::normal("peer_hung_up"),
-        // Only calls over SIP are given away, and only they are made by the node.
+        // A session says of no client that it transfers, and only calls over SIP are made by the node.
         EndCause::Transferred
         | EndCause::Busy
         | EndCause::NoAnswer

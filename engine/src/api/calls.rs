@@ -15,10 +15,7 @@ use edge_protocol::TransferMode;
 use serde::{Deserialize, Serialize};
 
 use crate::call::WhenLeft;
-use crate::node::{
-    AgentOrder, CallWish, DestinationError, LiveCall, MAX_TEXT_BYTES, Node, NotPlaced, OrderError, TransferOrder,
-    Wanted,
-};
+use crate::node::{AgentOrder, CallWish, LiveCall, MAX_TEXT_BYTES, Node, NotPlaced, OrderError, TransferOrder, Wanted};
 
 /// When a caller of the API may try again, seconds.
 const RETRY_AFTER_S: u64 = 2;
@@ -131,12 +128,11 @@ async fn transfer(
     body: Result<Json<NewTransfer>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(wanted) = body?;
-    let destination = node.destination(&wanted.to, None, wanted.trunk.as_deref())?;
     let text = |text: Option<String>| text.map(|text| checked("announce and consult", text)).transpose();
     let order = TransferOrder {
         mode: wanted.mode,
         to: wanted.to,
-        destination,
+        trunk: wanted.trunk,
         announce: text(wanted.announce)?,
         consult: text(wanted.consult)?,
         when_left: match wanted.after {
@@ -211,6 +207,7 @@ impl Problem {
 impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
         let (status, code) = match &error {
+            OrderError::Destination(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_destination"),
             OrderError::NoSuchCall => (StatusCode::NOT_FOUND, "no_such_call"),
             OrderError::WrongState(_) => (StatusCode::CONFLICT, "wrong_state"),
             OrderError::NotPossible(_) => (StatusCode::CONFLICT, "not_possible"),
@@ -220,16 +217,10 @@ impl From<OrderError> for Problem {
     }
 }
 
-impl From<DestinationError> for Problem {
-    fn from(error: DestinationError) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_destination", error)
-    }
-}
-
 impl From<NotPlaced> for Problem {
     fn from(error: NotPlaced) -> Self {
         match error {
-            NotPlaced::Destination(error) => error.into(),
+            NotPlaced::Destination(error) => OrderError::from(error).into(),
             NotPlaced::BadValue(message) => OrderError::BadValue(message).into(),
             NotPlaced::Refused(_) => Self::new(StatusCode::FORBIDDEN, "refused", error),
             NotPlaced::Dial(_) | NotPlaced::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error),

@@ -121,8 +121,7 @@ impl Call {
             MediaSetup::Rtp { session, seed } => Line::Rtp(Leg::new(session, seed, now)),
             MediaSetup::Frames { law } => Line::Frames(FrameLeg::new(law, now)),
         };
-        // Media that are frames came without a dialog that could be given away.
-        let toolbox = Toolbox::new(&setup.agent, line.rtp().is_some());
+        let toolbox = Toolbox::new(&setup.agent);
         let mut call = Self {
             noise: setup.agent.noise_suppression.then(Box::default),
             diagnosis: Diagnosis::new(now),

@@ -138,9 +138,8 @@ impl fmt::Debug for ToolSecret {
 // === impl Toolbox ===
 
 impl Toolbox {
-    /// `transfers`: the call can be given to somebody else.
-    pub fn new(agent: &AgentSettings, transfers: bool) -> Self {
-        let transfer_to = if transfers { agent.transfer_to.clone() } else { Vec::new() };
+    pub fn new(agent: &AgentSettings) -> Self {
+        let transfer_to = agent.transfer_to.clone();
         let mut toolbox = Self { definitions: Arc::default(), tools: Vec::new(), transfer_to, servers: Vec::new() };
         toolbox.tools.extend(agent.tools.iter().map(|tool| (tool.definition.name.clone(), tool.clone())));
         toolbox.define();

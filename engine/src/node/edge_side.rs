@@ -180,9 +180,8 @@ impl LinkedNode for Node {
             Command::HangUp { call_id } if self.calls.hang_up(&call_id, EndCause::EndedByEdge) => Ok(()),
             Command::HangUp { .. } => Err("no such call".to_owned()),
             Command::Transfer { call_id, to, mode, announce, consult } => {
-                let destination = self.destination(&to, None, None).map_err(|error| error.to_string())?;
                 let when_left = WhenLeft::HangUp;
-                let order = TransferOrder { mode, to, destination, announce, consult, when_left };
+                let order = TransferOrder { mode, to, trunk: None, announce, consult, when_left };
                 self.ordered_by_edge(&call_id, Wanted::Transfer(order)).await
             }
             Command::Press { call_id, digits } => self.ordered_by_edge(&call_id, Wanted::Press(digits)).await,

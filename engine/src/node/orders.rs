@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::trunks::Destination;
+use super::trunks::DestinationError;
 use crate::call::{CallCommand, WhenLeft};
 
 /// Longest text a call takes, bytes.
@@ -65,9 +65,10 @@ pub enum AgentOrder {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransferOrder {
     pub mode: TransferMode,
-    /// As it was asked for, for the call's record.
+    /// A number or a SIP URI.
     pub to: String,
-    pub destination: Destination,
+    /// The way there, where it is named.
+    pub trunk: Option<String>,
     /// Said to the caller first.
     pub announce: Option<String>,
     /// Said to the other party before both are bridged.
@@ -87,6 +88,8 @@ pub enum OrderError {
     NotPossible(&'static str),
     #[error("{0}")]
     BadValue(String),
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
 }
 
 // === impl AgentOrder ===

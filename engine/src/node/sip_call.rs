@@ -16,6 +16,7 @@ use super::media_keys::{MediaKeys, role_of};
 use super::orders::{CallState, Order, OrderError, TransferOrder, Wanted};
 use super::referral::follow;
 use super::transfer::{Transfer, Transferred};
+use super::trunks::DestinationError;
 use crate::call::{AgentSettings, CallCommand, KeysBy, MediaSession, TransferWish, WhenLeft};
 use crate::config::{Config, Dtmf};
 use crate::shard::{CallKey, CallNotice, NOTICES, ShardHandle};
@@ -178,10 +179,7 @@ impl SipCall {
             Wanted::Transfer(_) if transfer.as_ref().is_some_and(Transfer::is_under_way) => {
                 Err(OrderError::WrongState(CallState::Transferring))
             }
-            Wanted::Transfer(wanted) => {
-                *transfer = Some(Transfer::begin(self.transferred(), wanted));
-                Ok(())
-            }
+            Wanted::Transfer(wanted) => self.begin_transfer(wanted, transfer).map_err(OrderError::from),
         };
         // Whoever ordered it may be gone.
         let _ = order.outcome.send(outcome);
@@ -189,22 +187,25 @@ impl SipCall {
 
     /// The agent gives the caller to somebody else; if that cannot be, it says so.
     async fn put_through(&self, TransferWish { to, reason }: TransferWish, transfer: &mut Option<Transfer>) {
-        let mode = if reason.is_some() { TransferMode::Attended } else { TransferMode::Bridge };
-        match self.node.destination(&to, None, None) {
-            Ok(_) if transfer.as_ref().is_some_and(Transfer::is_under_way) => {}
-            Ok(destination) => {
-                let when_left = WhenLeft::HangUp;
-                let order = TransferOrder { mode, to, destination, announce: None, consult: reason, when_left };
-                *transfer = Some(Transfer::begin(self.transferred(), order));
-            }
-            Err(error) => {
-                tracing::warn!(call_id = self.call_id, to, %error, "the agent cannot put a caller through");
-                let (shard, key) = (&self.media.shard, self.media.key);
-                let sip = SipStatus { code: 404, reason: error.to_string() };
-                shard.tell(key, CallCommand::Note(EventKind::TransferFailed { to, mode, sip })).await;
-                shard.tell(key, CallCommand::Say(self.agent.transfer_failed.clone())).await;
-            }
+        if transfer.as_ref().is_some_and(Transfer::is_under_way) {
+            return;
         }
+        let mode = if reason.is_some() { TransferMode::Attended } else { TransferMode::Bridge };
+        let when_left = WhenLeft::HangUp;
+        let order = TransferOrder { mode, to: to.clone(), trunk: None, announce: None, consult: reason, when_left };
+        if let Err(error) = self.begin_transfer(order, transfer) {
+            tracing::warn!(call_id = self.call_id, to, %error, "the agent cannot put a caller through");
+            let (shard, key) = (&self.media.shard, self.media.key);
+            let sip = SipStatus { code: 404, reason: error.to_string() };
+            shard.tell(key, CallCommand::Note(EventKind::TransferFailed { to, mode, sip })).await;
+            shard.tell(key, CallCommand::Say(self.agent.transfer_failed.clone())).await;
+        }
+    }
+
+    fn begin_transfer(&self, order: TransferOrder, transfer: &mut Option<Transfer>) -> Result<(), DestinationError> {
+        let destination = self.node.destination(&order.to, None, order.trunk.as_deref())?;
+        *transfer = Some(Transfer::begin(self.transferred(), order, destination));
+        Ok(())
     }
 
     /// Offers to hold the call, or to take it up again, and goes on meanwhile.

@@ -17,7 +17,7 @@ use crate::call::{AgentSettings, CallCommand, WhenLeft};
 use crate::shard::{BridgeEnd, CallKey, ShardHandle};
 
 /// Longest sentence before a transfer or to the other party; whatever is left of it is cut off.
-const LONGEST_SENTENCE: Duration = Duration::from_secs(20);
+pub const LONGEST_SENTENCE: Duration = Duration::from_secs(20);
 
 /// A transfer under way; dropping it gives it up.
 pub struct Transfer(JoinHandle<()>);
@@ -45,8 +45,8 @@ enum NotReferred {
 // === impl Transfer ===
 
 impl Transfer {
-    pub fn begin(call: Transferred, order: TransferOrder) -> Self {
-        Self(tokio::spawn(call.give_to(order)))
+    pub fn begin(call: Transferred, order: TransferOrder, to: Destination) -> Self {
+        Self(tokio::spawn(call.give_to(order, to)))
     }
 
     pub fn is_under_way(&self) -> bool {
@@ -63,7 +63,7 @@ impl Drop for Transfer {
 // === impl Transferred ===
 
 impl Transferred {
-    async fn give_to(mut self, order: TransferOrder) {
+    async fn give_to(mut self, order: TransferOrder, destination: Destination) {
         let (to, mode) = (order.to.clone(), order.mode);
         self.tell(CallCommand::Note(EventKind::TransferStarted { to: to.clone(), mode })).await;
         if let Some(announce) = order.announce.clone() {
@@ -72,8 +72,8 @@ impl Transferred {
         }
         self.tell(CallCommand::StepAside).await;
         let given = match mode {
-            TransferMode::Blind => self.hand_over(order).await,
-            TransferMode::Attended | TransferMode::Bridge => self.connect(order).await,
+            TransferMode::Blind => self.hand_over(order, destination).await,
+            TransferMode::Attended | TransferMode::Bridge => self.connect(order, destination).await,
         };
         if let Err(sip) = given {
             tracing::info!(call_id = self.call_id, to, code = sip.code, reason = sip.reason, "a transfer failed");
@@ -84,10 +84,10 @@ impl Transferred {
 
     /// Asks the caller's side to call the other party itself, and leaves the call once they have. A side that does not
     /// take REFER is bridged with them.
-    async fn hand_over(&self, order: TransferOrder) -> Result<(), SipStatus> {
-        match self.refer(&order.destination.uri, None).await {
+    async fn hand_over(&self, order: TransferOrder, to: Destination) -> Result<(), SipStatus> {
+        match self.refer(&to.uri, None).await {
             Ok(_) => Ok(()),
-            Err(NotReferred::Refused) => self.connect(order).await,
+            Err(NotReferred::Refused) => self.connect(order, to).await,
             Err(NotReferred::Failed(status)) => Err(status),
         }
     }
@@ -117,10 +117,10 @@ impl Transferred {
     }
 
     /// Calls the other party on the same shard and bridges both.
-    async fn connect(&self, order: TransferOrder) -> Result<(), SipStatus> {
+    async fn connect(&self, order: TransferOrder, to: Destination) -> Result<(), SipStatus> {
         let party =
             AgentSettings { greeting: String::new(), silence_prompts: Vec::new(), ..AgentSettings::clone(&self.agent) };
-        let wanted = Dial::party(order.destination.clone(), Arc::new(party), self.shard.clone());
+        let wanted = Dial::party(to.clone(), Arc::new(party), self.shard.clone());
         let mut leg = dial(&self.node, wanted).await.map_err(|error| unavailable(&error.to_string()))?;
         self.hear_it_ring(&mut leg).await?;
         if let Some(consult) = order.consult.filter(|_| order.mode == TransferMode::Attended) {
@@ -129,7 +129,7 @@ impl Transferred {
             self.shard.tell(leg.key(), CallCommand::StepIn { say: Some(consult) }).await;
             wait_for_sentence(leg.said()).await;
         }
-        if order.mode == TransferMode::Attended && self.joined_by_carrier(&order.destination, &mut leg).await {
+        if order.mode == TransferMode::Attended && self.joined_by_carrier(&to, &mut leg).await {
             return Ok(());
         }
         join(&self.shard, BridgeEnd { key: self.key, when_left: order.when_left }, leg).await

@@ -179,6 +179,16 @@ async fn address_of(trunk: &str, proxy: &str) -> Result<SocketAddr, WayOutError>
     found.next().ok_or_else(|| failed("it has no address".to_owned()))
 }
 
+/// Whether somebody can be called that: a SIP URI or a number.
+///
+/// # Errors
+/// [`DestinationError::BadUri`].
+pub fn check_party(to: &str) -> Result<(), DestinationError> {
+    let to = to.trim();
+    let known = is_sip_uri(to) || number(to).is_some();
+    known.then_some(()).ok_or_else(|| DestinationError::BadUri { field: "to", value: to.to_owned() })
+}
+
 /// A SIP URI that can stand between angle brackets.
 fn is_sip_uri(text: &str) -> bool {
     let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));

@@ -7,6 +7,7 @@ mod audiosocket;
 mod conversation;
 mod edge;
 mod endings;
+mod handed_over;
 mod limits;
 mod twilio;
 
@@ -29,8 +30,13 @@ pub struct Served {
 
 impl Served {
     pub async fn start(agent: &str, reply: &str, settings: Settings) -> Result<Self> {
+        Self::by(&["--reply", reply], agent, settings).await
+    }
+
+    /// Answered for by a stub with these options.
+    pub async fn by(model: &[&str], agent: &str, settings: Settings) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("tandem-ws").tempdir()?;
-        let provider = Provider::start(dir.path(), &["--reply", reply]).await?;
+        let provider = Provider::start(dir.path(), model).await?;
         let mut all = provider.settings();
         all.push(("TANDEM_AGENT", write_agent(dir.path(), agent)?));
         all.push(("TANDEM_SHARDS", "1".to_owned()));

@@ -11,8 +11,13 @@ fn tool(name: &str) -> Arc<Tool> {
 }
 
 fn agent() -> AgentSettings {
+    AgentSettings { tools: vec![tool("lookup")], ..AgentSettings::default() }
+}
+
+/// One that may put callers through.
+fn with_sales() -> AgentSettings {
     let sales = TransferTarget { name: "sales".to_owned(), to: "+4930123".to_owned() };
-    AgentSettings { tools: vec![tool("lookup")], transfer_to: vec![sales], ..AgentSettings::default() }
+    AgentSettings { transfer_to: vec![sales], ..agent() }
 }
 
 fn names(toolbox: &Toolbox) -> Vec<String> {
@@ -24,9 +29,9 @@ fn call(name: &str, arguments: &str) -> ToolCall {
 }
 
 #[test]
-fn a_transfer_is_offered_only_where_it_is_possible_and_only_to_whom_the_agent_names() {
-    assert_eq!(names(&Toolbox::new(&agent(), false)), ["hang_up", "send_dtmf", "lookup"]);
-    let toolbox = Toolbox::new(&agent(), true);
+fn a_transfer_is_offered_only_to_whom_the_agent_names() {
+    assert_eq!(names(&Toolbox::new(&agent())), ["hang_up", "send_dtmf", "lookup"]);
+    let toolbox = Toolbox::new(&with_sales());
     assert_eq!(names(&toolbox), ["hang_up", "send_dtmf", "transfer", "lookup"]);
     assert_eq!(toolbox.definitions()[2].parameters["properties"]["to"]["enum"], json!(["sales"]));
     let to_sales = TransferWish { to: "+4930123".to_owned(), reason: None };
@@ -37,7 +42,7 @@ fn a_transfer_is_offered_only_where_it_is_possible_and_only_to_whom_the_agent_na
 
 #[test]
 fn what_makes_no_sense_is_told_to_the_model() {
-    let toolbox = Toolbox::new(&agent(), false);
+    let toolbox = Toolbox::new(&agent());
     for (name, arguments, reason) in [
         ("lookup", "{\"order\":", "the arguments are no JSON object"),
         ("lookup", "[1]", "the arguments are no JSON object"),
@@ -54,7 +59,7 @@ fn what_makes_no_sense_is_told_to_the_model() {
 
 #[test]
 fn a_servers_tool_whose_name_is_taken_goes_by_the_servers_name_too() {
-    let mut toolbox = Toolbox::new(&agent(), false);
+    let mut toolbox = Toolbox::new(&agent());
     toolbox.add("crm", vec![tool("lookup"), tool("find customer"), tool("hang_up")]);
     toolbox.add("crm", vec![tool("lookup")]);
     let expected = ["hang_up", "send_dtmf", "lookup", "crm_lookup", "find_customer", "crm_hang_up"];

@@ -87,7 +87,11 @@ impl Dialect for Asterisk {
                 Some(self.command("FLUSH_MEDIA", None))
             }
             ToClient::Ended(_) => Some(self.command("HANGUP", None)),
-            ToClient::AgentText(_) | ToClient::CallerText(_) | ToClient::Thinking | ToClient::Error(_) => None,
+            ToClient::AgentText(_)
+            | ToClient::CallerText(_)
+            | ToClient::Thinking
+            | ToClient::Transfer { .. }
+            | ToClient::Error(_) => None,
         }
     }
 }

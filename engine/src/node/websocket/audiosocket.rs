@@ -75,6 +75,7 @@ impl Dialect for AudioSocket {
             | ToClient::CallerText(_)
             | ToClient::Thinking
             | ToClient::Flush
+            | ToClient::Transfer { .. }
             | ToClient::Error(_) => None,
         }
     }

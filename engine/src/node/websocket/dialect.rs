@@ -35,6 +35,8 @@ pub struct Start {
     pub variables: Vec<(String, String)>,
     /// What admission decided, where somebody who may say so has asked already.
     pub admitted: Option<Acceptance>,
+    /// The client gives the caller to somebody else when it is told to.
+    pub transfers: bool,
 }
 
 /// The node speaks.
@@ -52,6 +54,12 @@ pub enum ToClient<'a> {
     Thinking,
     /// What was sent and is not played yet is to be dropped.
     Flush,
+    /// The caller is to be given to somebody else; only to clients that do so.
+    Transfer {
+        /// A number or a SIP URI.
+        to: &'a str,
+        reason: Option<&'a str>,
+    },
     Ended(EndCause),
     Error(&'a str),
 }

@@ -97,6 +97,7 @@ fn say(dialect: &mut impl Dialect, said: &Value) -> Option<Message> {
         Some("flush") => ToClient::Flush,
         Some("thinking") => ToClient::Thinking,
         Some("ended") => ToClient::Ended(EndCause::AgentHungUp),
+        _ if let Some(to) = text("transfer") => ToClient::Transfer { to, reason: text("reason") },
         _ => match (text("agent_text"), text("error"), said.get("mark").and_then(Value::as_u64)) {
             (Some(text), ..) => ToClient::AgentText(text),
             (_, Some(error), _) => ToClient::Error(error),

@@ -1,7 +1,8 @@
 //! jambonz' `listen` verb and FreeSWITCH's `mod_audio_fork`, on which it rests: one JSON message about the call, then audio
 //! as binary messages, 16 bit little-endian. Messages are those of <https://docs.jambonz.org/verbs/verbs/listen>, with
 //! `bidirectionalAudio.streaming`; `playAudio`, which plays whole files, is not spoken. Audio is sent back at `sampleRate`
-//! unless `?bidirectional_sample_rate=` in the URL names the `bidirectionalAudio.sampleRate` that was set.
+//! unless `?bidirectional_sample_rate=` in the URL names the `bidirectionalAudio.sampleRate` that was set. The module makes
+//! `transfer` an event of FreeSWITCH's; `?transfers=true` in the URL says that somebody acts on it.
 
 use axum::extract::ws::Message;
 use serde::Deserialize;
@@ -19,6 +20,7 @@ pub struct Jambonz {
     /// The rates the URL names.
     rate: Option<u32>,
     back_rate: Option<u32>,
+    transfers: bool,
     /// Of what comes and of what is sent, once the first message came.
     formats: Option<(AudioFormat, AudioFormat)>,
 }
@@ -47,8 +49,14 @@ impl Dialect for Jambonz {
         &["audio.jambonz.org", "audio.drachtio.org", "audiostream.drachtio.org"];
 
     fn new(query: &Query) -> Self {
-        let rate = |name: &str| query.iter().find(|(known, _)| known == name).and_then(|(_, rate)| rate.parse().ok());
-        Self { rate: rate("sample_rate"), back_rate: rate("bidirectional_sample_rate"), formats: None }
+        let value = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let rate = |name: &str| value(name).and_then(|rate| rate.parse().ok());
+        Self {
+            rate: rate("sample_rate"),
+            back_rate: rate("bidirectional_sample_rate"),
+            transfers: value("transfers") == Some("true"),
+            formats: None,
+        }
     }
 
     fn read(&mut self, message: &Message) -> Result<Option<FromClient>, Unusable> {
@@ -73,6 +81,7 @@ impl Dialect for Jambonz {
             ToClient::Audio(frame) => return Some(Message::binary(self.formats.as_mut()?.1.say(frame))),
             ToClient::Mark(mark) => json!({"type": "mark", "data": {"name": mark.to_string()}}),
             ToClient::Flush => json!({"type": "killAudio"}),
+            ToClient::Transfer { to, reason } => json!({"type": "transfer", "data": {"to": to, "reason": reason}}),
             ToClient::Ended(_) => json!({"type": "disconnect"}),
             ToClient::Started { .. }
             | ToClient::AgentText(_)
@@ -93,7 +102,8 @@ impl Jambonz {
         let told = call.get("sampleRate").and_then(Value::as_u64).and_then(|rate| rate.try_into().ok());
         let rate = told.or(self.rate).unwrap_or(USUAL_RATE_HZ);
         self.formats = Some((AudioFormat::linear(rate)?, AudioFormat::linear(self.back_rate.unwrap_or(rate))?));
-        Ok(FromClient::Start(Box::new(Start::of(variables(call).collect()))))
+        let start = Start { transfers: self.transfers, ..Start::of(variables(call).collect()) };
+        Ok(FromClient::Start(Box::new(start)))
     }
 }
 

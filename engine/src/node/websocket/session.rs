@@ -44,6 +44,8 @@ pub struct Session<S, D> {
     pub signed: bool,
     /// Parameters of the URL.
     pub query: Vec<(String, String)>,
+    /// The client gives its caller to somebody else when it is told to.
+    transfers: bool,
     allowance: Allowance,
     /// Unusable messages in a row.
     unusable: u32,
@@ -74,7 +76,7 @@ where
 impl<S: Socket, D: Dialect> Session<S, D> {
     pub fn new(node: Arc<Node>, socket: S, dialect: D, peer: SocketAddr) -> Self {
         let allowance = Allowance::new(Instant::now());
-        Self { node, socket, dialect, peer, signed: false, query: Vec::new(), allowance, unusable: 0 }
+        Self { node, socket, dialect, peer, signed: false, query: Vec::new(), transfers: false, allowance, unusable: 0 }
     }
 
     /// Stays with the client until its call is over; the place under the cap is held so long.

@@ -25,12 +25,12 @@ impl Dialect for Tandem {
     fn read(&mut self, message: &Message) -> Result<Option<FromClient>, Unusable> {
         let Some(message) = json(message)? else { return Ok(None) };
         Ok(Some(match message {
-            ToNode::Start { v, call_id, from, to, admitted } => {
+            ToNode::Start { v, call_id, from, to, admitted, transfers } => {
                 if v != VERSION {
                     return Err(Unusable(format!("format version {v} is not spoken here, only {VERSION}")));
                 }
                 let admitted = admitted.map(|admitted| *admitted);
-                FromClient::Start(Box::new(Start { call_id, from, to, admitted, ..Start::default() }))
+                FromClient::Start(Box::new(Start { call_id, from, to, admitted, transfers, ..Start::default() }))
             }
             ToNode::Audio { data } => FromClient::Audio(payload::decode(&data, MAX_AUDIO_BYTES)?),
             ToNode::Dtmf { digit } => key(digit.encode_utf8(&mut [0; 4]))?,
@@ -46,6 +46,9 @@ impl Dialect for Tandem {
             ToClient::CallerText(text) => FromNode::CallerText { text: text.to_owned() },
             ToClient::Thinking => FromNode::Thinking,
             ToClient::Flush => FromNode::Flush,
+            ToClient::Transfer { to, reason } => {
+                FromNode::Transfer { to: to.to_owned(), reason: reason.map(str::to_owned) }
+            }
             ToClient::Ended(cause) => FromNode::Ended { cause },
             ToClient::Error(message) => FromNode::Error { message: message.to_owned() },
             ToClient::Mark(_) => return None,

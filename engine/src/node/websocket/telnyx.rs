@@ -129,6 +129,7 @@ impl Dialect for Telnyx {
             | ToClient::AgentText(_)
             | ToClient::CallerText(_)
             | ToClient::Thinking
+            | ToClient::Transfer { .. }
             | ToClient::Error(_) => return None,
         };
         Some(Message::text(message.to_string()))

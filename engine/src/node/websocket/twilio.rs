@@ -117,6 +117,7 @@ impl Dialect for Twilio {
             | ToClient::AgentText(_)
             | ToClient::CallerText(_)
             | ToClient::Thinking
+            | ToClient::Transfer { .. }
             | ToClient::Error(_) => return None,
         };
         Some(Message::text(message.to_string()))

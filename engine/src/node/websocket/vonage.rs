@@ -75,6 +75,7 @@ impl Dialect for Vonage {
             | ToClient::AgentText(_)
             | ToClient::CallerText(_)
             | ToClient::Thinking
+            | ToClient::Transfer { .. }
             | ToClient::Error(_) => return None,
         };
         Some(Message::text(message.to_string()))

@@ -1,26 +1,29 @@
 //! The call of a session: admitted, started on a shard, followed from both sides, ended.
 //! The conversation is the call's own; how messages are spelled is the dialect's.
 
+mod handover;
+
 use std::sync::Arc;
 
 use axum::extract::ws::close_code;
-use edge_protocol::{Direction, EndCause};
+use edge_protocol::{Direction, EndCause, EventKind, TransferMode};
 use tokio::sync::mpsc::{Receiver, channel};
 use uuid::Uuid;
 
 use super::{Heard, Session, Socket, Unreachable};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
-use crate::call::{CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
+use crate::call::{CallCommand, CallFacts, CallSetup, Cue, LawFrame, MediaSetup, TransferWish};
 use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::node::lifetime::{Lifetime, told_to_stop};
-use crate::node::orders::{Order, OrderError, Wanted};
+use crate::node::orders::{CallState, Order, OrderError, Wanted};
 use crate::node::unstarted::Unstarted;
 use crate::node::websocket::dialect::{Dialect, FromClient, Start, ToClient, Unusable};
 use crate::node::{Node, Status, recordings};
 use crate::recorder::archive;
 use crate::shard::{CallKey, CallNotice, FramePort, FromCaller, NOTICES, ShardHandle, ToCaller};
 use crate::wall_clock::unix_ms;
+use handover::{Handover, due};
 
 /// Longest `from` and `to`, bytes: a SIP URI that is longer is none.
 const MAX_NAME_BYTES: usize = 512;
@@ -49,6 +52,7 @@ impl<S: Socket, D: Dialect> Session<S, D> {
         let node = self.node.clone();
         let (notices, mut lines) = channel(NOTICES);
         let record = node.config.recording && admitted.record;
+        self.transfers = start.transfers;
         let setup = setup(&node, call_id, start, admitted);
         let call_id = setup.call_id.clone();
         let unstarted = unstarted(&setup);
@@ -136,6 +140,7 @@ impl<S: Socket, D: Dialect> Session<S, D> {
     ) -> EndCause {
         let mut stop = self.node.stop.subscribe();
         let mut framer = Framer::default();
+        let mut handover = None;
         loop {
             let told = tokio::select! {
                 heard = self.hear() => match heard {
@@ -176,15 +181,28 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                     None => return EndCause::NodeStopped,
                 },
                 Some(order) = lifetime.orders.recv() => {
-                    carry_out(*order, shard, key).await;
+                    self.carry_out(*order, (shard, key), &mut handover).await;
                     Ok(())
                 }
-                Some(CallNotice::HangUp(cause)) = lines.recv() => {
-                    // The last word may still be under way.
-                    if let Some(next) = port.try_next() {
-                        let _ = self.pass_on(next, port).await;
+                Some(notice) = lines.recv() => match notice {
+                    CallNotice::HangUp(cause) => {
+                        self.say_the_rest(port).await;
+                        return cause;
                     }
-                    return cause;
+                    CallNotice::Transfer(wish) => {
+                        handover = Some(Handover::now(*wish));
+                        Ok(())
+                    }
+                    CallNotice::Said => {
+                        handover.as_mut().map(Handover::hurry);
+                        Ok(())
+                    }
+                    // Keys are pressed as tones here; that a call is gone matters once it was ended.
+                    CallNotice::Press(_) | CallNotice::Gone { .. } => Ok(()),
+                },
+                wish = due(handover.as_ref()) => {
+                    self.say_the_rest(port).await;
+                    return self.hand_over(wish, (shard, key)).await;
                 }
                 Some(cause) = lifetime.told_to_end.recv() => return cause,
                 () = told_to_stop(&mut stop) => return EndCause::NodeStopped,
@@ -215,19 +233,47 @@ impl<S: Socket, D: Dialect> Session<S, D> {
         }
         Ok(())
     }
-}
 
-/// Does what was ordered, as far as a call without SIP can.
-async fn carry_out(order: Order, shard: &ShardHandle, key: CallKey) {
-    let outcome = match order.wanted {
-        Wanted::Agent(order) => {
-            shard.tell(key, order.into()).await;
-            Ok(())
+    /// The last word may still be under way.
+    async fn say_the_rest(&mut self, port: &mut FramePort) {
+        if let Some(next) = port.try_next() {
+            let _ = self.pass_on(next, port).await;
         }
-        _ => Err(OrderError::NotPossible("a call over a WebSocket cannot be held, given away or sent keys")),
-    };
-    // Whoever ordered it may be gone.
-    let _ = order.outcome.send(outcome);
+    }
+
+    /// Does what was ordered, as far as a call without SIP can.
+    async fn carry_out(
+        &mut self,
+        order: Order,
+        (shard, key): (&ShardHandle, CallKey),
+        handover: &mut Option<Handover>,
+    ) {
+        let outcome = match order.wanted {
+            Wanted::Agent(order) => {
+                shard.tell(key, order.into()).await;
+                Ok(())
+            }
+            Wanted::Transfer(order) if self.transfers && handover.is_none() => {
+                Handover::ordered(order, (shard, key)).await.map(|ordered| *handover = Some(ordered))
+            }
+            Wanted::Transfer(_) if self.transfers => Err(OrderError::WrongState(CallState::Transferring)),
+            Wanted::Transfer(_) => Err(OrderError::NotPossible("the client of this call gives it to nobody")),
+            _ => Err(OrderError::NotPossible("a call over a WebSocket cannot be held or sent keys")),
+        };
+        // Whoever ordered it may be gone.
+        let _ = order.outcome.send(outcome);
+    }
+
+    /// Tells the client to give the caller away, which ends the call.
+    async fn hand_over(&mut self, wish: TransferWish, (shard, key): (&ShardHandle, CallKey)) -> EndCause {
+        let TransferWish { to, reason } = wish;
+        let started = EventKind::TransferStarted { to: to.clone(), mode: TransferMode::Blind };
+        shard.tell(key, CallCommand::Note(started)).await;
+        match self.tell(ToClient::Transfer { to: &to, reason: reason.as_deref() }).await {
+            Ok(()) => EndCause::Transferred,
+            Err(Unreachable) => EndCause::CallerHungUp,
+        }
+    }
 }
 
 // === impl Framer ===
@@ -261,6 +307,10 @@ fn setup(node: &Node, call_id: String, start: Start, admitted: Admitted) -> Call
     for (name, value) in start.variables.iter().rev() {
         variables.set(name, value);
     }
+    let mut agent = variables.fill_in(&admitted.agent);
+    if !start.transfers && !agent.transfer_to.is_empty() {
+        Arc::make_mut(&mut agent).transfer_to.clear();
+    }
     CallSetup {
         call_id,
         started_at_ms: unix_ms(),
@@ -275,7 +325,7 @@ fn setup(node: &Node, call_id: String, start: Start, admitted: Admitted) -> Call
             identity: None,
         },
         media: MediaSetup::Frames { law: Law::Mu },
-        agent: variables.fill_in(&admitted.agent),
+        agent,
         limits: node.speech_limits,
         // Whose line it is knows what it costs.
         minute_microcredits: 0,

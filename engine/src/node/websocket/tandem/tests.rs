@@ -32,6 +32,8 @@ fn what_the_node_says_is_spelled_as_agreed() {
     assert_eq!(written(ToClient::CallerText("Hi")), r#"{"type":"caller_text","text":"Hi"}"#);
     assert_eq!(written(ToClient::Thinking), r#"{"type":"thinking"}"#);
     assert_eq!(written(ToClient::Flush), r#"{"type":"flush"}"#);
+    let transfer = ToClient::Transfer { to: "+4930", reason: Some("An order.") };
+    assert_eq!(written(transfer), r#"{"type":"transfer","to":"+4930","reason":"An order."}"#);
     assert_eq!(written(ToClient::Ended(EndCause::AgentHungUp)), r#"{"type":"ended","cause":"agent_hung_up"}"#);
     assert_eq!(written(ToClient::Error("no")), r#"{"type":"error","message":"no"}"#);
     let audio = written(ToClient::Audio(&[0xFF; 160]));
