@@ -22,7 +22,7 @@ async fn a_node_whose_log_nobody_reads_answers_calls_and_stops_in_order() {
 }
 
 async fn answers_and_stops(log: &Path, dir: &Path) {
-    let mut node = Node::start_logging_to(log, "node-1", dir).await.expect("a node");
+    let mut node = Node::start_logging_to("node-1", dir, log).await.expect("a node");
     let mut command = Command::new(binary("loadtest", "LOADTEST_BIN").expect("the loadtest binary"));
     command.args(["sip", "--target", &format!("sip:agent@127.0.0.1:{}", node.sip)]);
     command.args(["--calls", "2", "--hold", "1s", "--quiet"]);

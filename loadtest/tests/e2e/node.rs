@@ -38,7 +38,7 @@ impl Node {
     }
 
     /// The same, and the node's standard error is `log`.
-    pub async fn start_logging_to(log: &Path, name: &str, dir: &Path) -> Result<Self> {
+    pub async fn start_logging_to(name: &str, dir: &Path, log: &Path) -> Result<Self> {
         Self::start_as(name, dir, Settings::new(), |command| logging_to(log, &command)).await
     }
 
