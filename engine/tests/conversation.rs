@@ -472,7 +472,7 @@ fn a_greeting_that_is_to_be_heard_out_is_heard_out_and_keys_wait_for_its_end() {
 fn a_model_that_hears_for_itself_gets_the_conversation_with_the_sound_and_is_told_what_was_heard() {
     let settings = AgentSettings { pipeline: Pipeline::SpeechToSpeech, ..greeted() };
     let mut call = VirtualCall::new(settings, obedient("when are you open", "From nine to five."));
-    assert_eq!(call.commands[0], SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech });
+    assert_eq!(call.commands[0], SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech, provider: None });
     call.run_for(1500);
     ask(&mut call);
     let so_far = call.commands.iter().find_map(|command| match command {

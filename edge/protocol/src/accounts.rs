@@ -57,6 +57,9 @@ pub struct AgentSpec {
     /// False: sentences of its answers are not kept to be said again. `None`: they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_voice: Option<bool>,
+    /// Name of the node's chat provider that is asked first. `None`, or one the node does not have: the first in its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_provider: Option<String>,
 }
 
 /// An account's money at one moment. `available_microcredits` is what a new call may hold.

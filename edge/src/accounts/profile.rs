@@ -85,6 +85,9 @@ pub struct Profile {
     /// Sentences that are said often are synthesised once.
     #[serde(default = "default_keep_voice")]
     pub keep_voice: bool,
+    /// Which of a node's chat providers answers: a cheaper one, a better one. `None`: the first in its order.
+    #[serde(default)]
+    pub chat_provider: Option<String>,
 }
 
 fn default_silence_prompts() -> Vec<String> {
@@ -162,6 +165,7 @@ impl Profile {
             pipeline: Pipeline::default(),
             replies: Vec::new(),
             keep_voice: default_keep_voice(),
+            chat_provider: None,
         }
     }
 
@@ -187,6 +191,9 @@ impl Profile {
         text("fallback", &self.fallback, 1, MAX_SPOKEN)?;
         if let Some(voice) = &self.voice {
             text("voice", voice, 1, MAX_NAME)?;
+        }
+        if let Some(provider) = &self.chat_provider {
+            text("chat_provider", provider, 1, MAX_NAME)?;
         }
         count("silence_prompts", self.silence_prompts.len(), MAX_SILENCE_PROMPTS)?;
         for (at, prompt) in self.silence_prompts.iter().enumerate() {
@@ -250,6 +257,7 @@ impl Profile {
             pipeline: Some(self.pipeline),
             replies: self.replies.clone(),
             keep_voice: Some(self.keep_voice),
+            chat_provider: self.chat_provider.clone(),
         }
     }
 }

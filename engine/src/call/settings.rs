@@ -37,6 +37,8 @@ pub struct AgentSettings {
     pub pipeline: Pipeline,
     /// Voice of the speech provider; `None`: the node's.
     pub voice: Option<Arc<str>>,
+    /// Who of the node's chat providers is asked first; `None`, or a name it does not have: the first in its order.
+    pub chat_provider: Option<Arc<str>>,
     /// The system prompt for the language model.
     pub instructions: String,
     /// Said first; empty: the caller speaks first.
@@ -101,6 +103,7 @@ impl Default for AgentSettings {
             name: "agent".to_owned(),
             pipeline: Pipeline::default(),
             voice: None,
+            chat_provider: None,
             instructions: String::new(),
             greeting: String::new(),
             silence_prompts: Vec::new(),

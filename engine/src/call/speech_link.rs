@@ -27,12 +27,13 @@ pub enum SpeechCommand {
     Transcribe { hearing: HearingId, law: Law, audio: Bytes, so_far: Option<SoFar> },
     /// Find the next line of the conversation and speak it; answered by `FirstToken`, `Sentence`, `Voice`, `ToolsCalled`,
     /// `Said`. The same utterance again goes on with it, after tools or a filler. `keep`: sentences that are said often are
-    /// synthesised once, for all calls.
+    /// synthesised once, for all calls. `provider`: who is asked first, where it is not the first in the node's order.
     Respond {
         utterance: UtteranceId,
         law: Law,
         voice: Option<Arc<str>>,
         keep: bool,
+        provider: Option<Arc<str>>,
         messages: Vec<ChatMessage>,
         tools: Arc<[ToolDefinition]>,
     },
@@ -49,7 +50,7 @@ pub enum SpeechCommand {
     /// Ask these servers for their tools; answered by `ToolsFound` for each that answers.
     FindTools { servers: Arc<[Arc<McpServer>]> },
     /// A call has begun that will need speech: have connections to the providers ready. Not answered.
-    WarmUp { pipeline: Pipeline },
+    WarmUp { pipeline: Pipeline, provider: Option<Arc<str>> },
     /// Stop whatever is under way for this call; nothing more of it is wanted.
     Cancel,
     /// The call is over. Only told to a model that speaks for itself; not answered.

@@ -100,6 +100,7 @@ impl TryFrom<Acceptance> for Admitted {
             transfer_failed: own.transfer_failed,
             replies: agent.replies.into_iter().filter_map(|reply| of_profile_reply(reply, &profile_id)).collect(),
             keep_voice: agent.keep_voice.unwrap_or(own.keep_voice),
+            chat_provider: agent.chat_provider.filter(|name| !name.is_empty()).map(Arc::from),
             tools: of_profile(agent.tools, &profile_id),
             mcp: own.mcp,
             transfer_to: own.transfer_to,

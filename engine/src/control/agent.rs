@@ -83,6 +83,7 @@ struct AgentToml {
     noise_suppression: bool,
     #[serde(default = "default_keep_voice")]
     keep_voice: bool,
+    chat_provider: Option<String>,
     #[serde(default)]
     replies: Vec<Reply>,
     #[serde(flatten)]
@@ -281,6 +282,7 @@ impl From<AgentToml> for AgentProfile {
             hold_timeout: Duration::from_secs(file.hold_timeout_s.into()),
             noise_suppression: file.noise_suppression,
             keep_voice: file.keep_voice,
+            chat_provider: file.chat_provider.map(Arc::from),
             replies: file.replies,
             ..AgentSettings::default()
         };

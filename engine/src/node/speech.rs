@@ -54,6 +54,8 @@ pub enum SpeechSetupError {
     Realtime(#[from] RealtimeConfigError),
     #[error(transparent)]
     Offline(#[from] OfflineChildError),
+    #[error("the agent's chat_provider {0:?} is not in speech.order.chat")]
+    ChatProvider(String),
 }
 
 /// Why the offline speech server cannot serve.
@@ -84,6 +86,11 @@ struct Client {
 /// Sets up the providers the settings ask for, and begins to synthesise the agent's fixed texts.
 pub async fn providers(config: &Config, profile: &AgentProfile) -> Result<Providers, SpeechSetupError> {
     let settings = &config.speech;
+    if let Some(name) =
+        profile.settings.chat_provider.as_deref().filter(|name| !settings.order.chat.iter().any(|known| known == name))
+    {
+        return Err(SpeechSetupError::ChatProvider(name.to_owned()));
+    }
     let mut clients = Clients { settings, by_name: BTreeMap::new() };
     let own = settings.order.names().find(|name| settings.provider(name).is_none());
     let offline_url = match own {

@@ -99,8 +99,9 @@ struct ChatBill {
 
 impl Providers {
     /// Has the connections ready that a turn needs.
-    async fn warm_up(self) {
-        tokio::join!(self.transcriber.warm_up(), self.responder.warm_up(), self.synthesizer.warm_up());
+    async fn warm_up(self, chat_provider: Option<Arc<str>>) {
+        let first = self.responder.place(chat_provider.as_deref());
+        tokio::join!(self.transcriber.warm_up(0), self.responder.warm_up(first), self.synthesizer.warm_up(0));
     }
 }
 
@@ -139,7 +140,7 @@ impl Desk {
             SpeechCommand::Prepare { .. } | SpeechCommand::RunTool { .. } | SpeechCommand::FindTools { .. } => {
                 Some(command)
             }
-            SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech } => {
+            SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech, .. } => {
                 if let Some((realtime, job)) = self.providers.realtime.clone().zip(self.job(key)) {
                     sessions.open(key, realtime, job);
                 }
@@ -154,7 +155,7 @@ impl Desk {
     fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
         match command {
             SpeechCommand::Cancel => drop(jobs.abort(&key)),
-            SpeechCommand::WarmUp { .. } => drop(tokio::spawn(self.providers.clone().warm_up())),
+            SpeechCommand::WarmUp { provider, .. } => drop(tokio::spawn(self.providers.clone().warm_up(provider))),
             SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
             SpeechCommand::Prepare { law, voice, text } => {
                 if let Some(job) = self.job(key) {
@@ -207,8 +208,8 @@ impl Job {
             SpeechCommand::Transcribe { hearing, law, audio, .. } => {
                 (Some(hearing), None, self.transcribe(hearing, law, &audio).await)
             }
-            SpeechCommand::Respond { utterance, law, voice, keep, messages, tools } => {
-                let answer = self.answer(messages, tools);
+            SpeechCommand::Respond { utterance, law, voice, keep, provider, messages, tools } => {
+                let answer = self.answer(provider, messages, tools);
                 let speaking = Speaking { utterance, law, voice, keep };
                 (None, Some(utterance), self.respond(speaking, answer).await)
             }
@@ -246,14 +247,16 @@ impl Job {
     /// The answer as it comes, and its bill.
     async fn answer(
         &self,
+        provider: Option<Arc<str>>,
         messages: Vec<ChatMessage>,
         tools: Arc<[ToolDefinition]>,
     ) -> Result<(ChatStream, ChatBill), SpeechError> {
         let route = &self.providers.responder;
         let input = messages.iter().map(ChatMessage::characters).sum::<usize>() as u64 / CHARACTERS_PER_TOKEN;
         let tokens = Tokens { input, ..Tokens::default() };
-        let mut bill = ChatBill { bill: self.bill(self.providers.tariff.chat(route.name(0), tokens)), by: 0, tokens };
-        match route.respond(messages, tools).await {
+        let by = route.place(provider.as_deref());
+        let mut bill = ChatBill { bill: self.bill(self.providers.tariff.chat(route.name(by), tokens)), by, tokens };
+        match route.respond(by, messages, tools).await {
             Ok(Served { by, what }) => {
                 bill.by = by;
                 Ok((what, bill))

@@ -76,9 +76,14 @@ impl<P: Provider + ?Sized> Route<P> {
         self.hops.get(place).map_or("", |hop| hop.name.as_str())
     }
 
+    /// Place in the order of the provider of that name; the first, if there is none or nobody has it.
+    pub fn place(&self, name: Option<&str>) -> usize {
+        name.and_then(|name| self.hops.iter().position(|hop| hop.name == name)).unwrap_or(0)
+    }
+
     /// Has the connections ready to who is asked first.
-    pub async fn warm_up(&self) {
-        if let Some(first) = self.hops.first() {
+    pub async fn warm_up(&self, first: usize) {
+        if let Some(first) = self.hops.get(first) {
             first.port.warm_up().await;
         }
     }
@@ -89,16 +94,18 @@ impl<P: Provider + ?Sized> Route<P> {
         self.hops.iter().any(|hop| hop.breaker.is_well(now))
     }
 
-    /// Asks one after the other. A provider with others behind it may take two thirds of the time that is left. Who
-    /// is slower than the one that was asked after it counts as failed.
-    async fn first<T, A>(&self, limit: Duration, ask: A) -> Result<(Served<T>, Permit), SpeechError>
+    /// Asks one after the other, the one in place `first` before all others. A provider with others behind it may take two
+    /// thirds of the time that is left. Who is slower than the one that was asked after it counts as failed.
+    async fn ask<T, A>(&self, first: usize, limit: Duration, ask: A) -> Result<(Served<T>, Permit), SpeechError>
     where
         A: Fn(usize, &P) -> BoxFuture<'static, Result<T, SpeechError>>,
     {
         let begun = Instant::now();
         let anyway = !self.hops.iter().any(|hop| hop.breaker.allows(begun));
         let allowed = |(_, hop): &(usize, &Hop<P>)| anyway || hop.breaker.allows(begun);
-        let mut waiting = self.hops.iter().enumerate().filter(allowed).peekable();
+        let mut waiting: Vec<_> = self.hops.iter().enumerate().filter(allowed).collect();
+        waiting.sort_by_key(|(at, _)| *at != first);
+        let mut waiting = waiting.into_iter().peekable();
         let mut asked = FuturesUnordered::new();
         let mut permits: Vec<(usize, Permit)> = Vec::new();
         let mut failure = None;
@@ -125,12 +132,12 @@ impl<P: Provider + ?Sized> Route<P> {
                 Some(answered) = asked.next() => answered,
                 () = hedge => continue,
             };
-            let permit = permits.iter().position(|(of, _)| *of == at).map(|index| permits.swap_remove(index).1);
-            let Some(mut permit) = permit else { continue };
+            let Some(place) = permits.iter().position(|(of, _)| *of == at) else { continue };
+            let (_, mut permit) = permits.remove(place);
             match outcome {
                 Ok(what) => {
                     permit.serves();
-                    permits.into_iter().filter(|(slower, _)| *slower < at).for_each(|(_, beaten)| beaten.failed());
+                    permits.into_iter().take(place).for_each(|(_, beaten)| beaten.failed());
                     return Ok((Served { by: at, what }, permit));
                 }
                 Err(error) if error.is_providers_fault() => {
@@ -160,15 +167,16 @@ impl Route<dyn Transcriber> {
     /// The text of `pcm`, 8 kHz mono.
     pub async fn transcribe(&self, pcm: Vec<i16>) -> Result<Served<String>, SpeechError> {
         let limit = self.settings.limit + hearing_time(pcm.len());
-        let (served, _permit) = self.first(limit, |_, port| port.transcribe(pcm.clone())).await?;
+        let (served, _permit) = self.ask(0, limit, |_, port| port.transcribe(pcm.clone())).await?;
         Ok(served)
     }
 }
 
 impl Route<dyn Responder> {
-    /// The next line, of which something is there already.
+    /// The next line, of which something is there already. `first` is who is asked before the others.
     pub async fn respond(
         &self,
+        first: usize,
         messages: Vec<ChatMessage>,
         tools: Arc<[ToolDefinition]>,
     ) -> Result<Served<ChatStream>, SpeechError> {
@@ -176,7 +184,7 @@ impl Route<dyn Responder> {
             let answer = port.respond(messages.clone(), Arc::clone(&tools));
             async move { Ok(begun(answer.await?).await?.boxed() as ChatStream) }.boxed()
         };
-        let (Served { by, what }, permit) = self.first(self.settings.limit, ask).await?;
+        let (Served { by, what }, permit) = self.ask(first, self.settings.limit, ask).await?;
         Ok(Served { by, what: watched(what, permit) })
     }
 }
@@ -193,7 +201,7 @@ impl Route<dyn Synthesizer> {
             }
             .boxed()
         };
-        let (Served { by, what }, permit) = self.first(self.settings.limit, ask).await?;
+        let (Served { by, what }, permit) = self.ask(0, self.settings.limit, ask).await?;
         let VoiceStream { sample_rate_hz, pcm } = what;
         Ok(Served { by, what: VoiceStream { sample_rate_hz, pcm: watched(pcm, permit) } })
     }

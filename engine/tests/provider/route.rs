@@ -72,16 +72,34 @@ async fn a_transcript_comes_from_the_second() {
 #[tokio::test]
 async fn an_answer_comes_from_the_second() {
     for fault in faults("text/event-stream") {
-        let done = json!({ "choices": [{ "delta": { "content": "Yes." }, "finish_reason": "stop" }] });
-        let (fakes, times) = pair(fault, Reply::Stream("text/event-stream", events(&[done]), End::Proper)).await;
+        let (fakes, times) = pair(fault, yes()).await;
         let named = fakes.each_ref().map(|fake| (fake.base_url.clone(), client(fake) as Arc<dyn Responder>));
         let route = Route::new(SpeechStage::Chat, settings(), named);
         let served =
-            route.respond(vec![ChatMessage::User("Open?".to_owned())], Arc::from([])).await.expect("an answer");
+            route.respond(0, vec![ChatMessage::User("Open?".to_owned())], Arc::from([])).await.expect("an answer");
         let deltas: Vec<_> = served.what.collect().await;
         assert_eq!((served.by, deltas), (1, vec![Ok(ChatDelta::Text("Yes.".to_owned()))]));
         assert_asked(&fakes, times);
     }
+}
+
+#[tokio::test]
+async fn whom_an_agent_names_is_asked_before_the_others() {
+    let (fakes, times) = pair(vec![refusal(500, None), refusal(500, None)], yes()).await;
+    let [failing, well] = &fakes;
+    let named = [well, failing].map(|fake| (fake.base_url.clone(), client(fake) as Arc<dyn Responder>));
+    let route = Route::new(SpeechStage::Chat, settings(), named);
+    let place = route.place(Some(&failing.base_url));
+    assert_eq!([place, route.place(None), route.place(Some("nobody"))], [1, 0, 0]);
+    let served = route.respond(place, vec![ChatMessage::User("Open?".to_owned())], Arc::from([])).await;
+    assert_eq!(served.expect("an answer").by, 0);
+    assert_asked(&fakes, times);
+}
+
+/// An answer of one word.
+fn yes() -> Reply {
+    let done = json!({ "choices": [{ "delta": { "content": "Yes." }, "finish_reason": "stop" }] });
+    Reply::Stream("text/event-stream", events(&[done]), End::Proper)
 }
 
 #[tokio::test]

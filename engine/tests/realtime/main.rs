@@ -79,7 +79,16 @@ impl Phone {
     async fn wants_answer(&self, utterance: u32, line: &str) {
         let messages = vec![system(), ChatMessage::User(line.to_owned())];
         let tools = Arc::new([]);
-        self.wants(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, keep: true, messages, tools }).await;
+        self.wants(SpeechCommand::Respond {
+            utterance,
+            law: Law::Mu,
+            voice: None,
+            keep: true,
+            provider: None,
+            messages,
+            tools,
+        })
+        .await;
     }
 
     async fn is_told(&mut self) -> SpeechEvent {
@@ -136,7 +145,7 @@ async fn done(server: &mut Connection) {
 async fn a_turn_is_asked_with_key_model_and_voice_and_answered() {
     let mut fake = Fake::start().await;
     let mut phone = Phone::dial(&fake.base_url, patient());
-    phone.wants(SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech }).await;
+    phone.wants(SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech, provider: None }).await;
     let mut server = fake.connection().await;
     assert_eq!(server.path_and_query, "/v1/realtime?model=gpt-realtime");
     assert_eq!(server.headers["authorization"], "Bearer sk-test");
@@ -164,7 +173,7 @@ async fn a_turn_is_asked_with_key_model_and_voice_and_answered() {
 async fn a_call_that_is_gone_closes_its_session() {
     let mut fake = Fake::start().await;
     let phone = Phone::dial(&fake.base_url, patient());
-    phone.wants(SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech }).await;
+    phone.wants(SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech, provider: None }).await;
     let mut server = fake.connection().await;
     drop(phone.commands);
     server.is_closed().await;
@@ -174,7 +183,7 @@ async fn a_call_that_is_gone_closes_its_session() {
 async fn a_session_nobody_needs_is_closed_and_made_again_when_it_is_needed() {
     let mut fake = Fake::start().await;
     let phone = Phone::dial(&fake.base_url, Patience { idle: SHORT, ..patient() });
-    phone.wants(SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech }).await;
+    phone.wants(SpeechCommand::WarmUp { pipeline: Pipeline::SpeechToSpeech, provider: None }).await;
     fake.connection().await.is_closed().await;
     phone.says_something(1).await;
     fake.connection().await.hears("response.create").await;

@@ -110,3 +110,14 @@ async fn without_pocketsphinx_the_package_to_install_is_named_in_one_line() {
     assert!(output.contains("install the Debian package libpocketsphinx3"), "{output}");
     assert_eq!(output.trim_end().lines().count(), 1, "one line: {output}");
 }
+
+#[tokio::test]
+async fn a_chat_provider_that_is_not_in_the_order_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let agent = dir.path().join("agent.toml");
+    let text = "name = \"Desk\"\ninstructions = \"Be brief.\"\ngreeting = \"Hello.\"\nchat_provider = \"nobody\"\n";
+    fs::write(&agent, text).expect("an agent file");
+    let arguments = ["--agent", &agent.to_string_lossy(), "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+    let output = refusal(&arguments).await;
+    assert!(output.contains("\"nobody\"") && output.contains("speech.order.chat"), "{output}");
+}

@@ -76,6 +76,7 @@ fn acceptance() -> Acceptance {
             pipeline: None,
             replies: Vec::new(),
             keep_voice: None,
+            chat_provider: None,
         },
         max_call_s: 120,
         record: false,

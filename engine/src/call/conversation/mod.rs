@@ -164,7 +164,8 @@ impl Conversation {
 
     /// The call is up: greet the caller.
     pub fn begin(&mut self, out: &mut Outbox) {
-        out.speech(SpeechCommand::WarmUp { pipeline: self.settings.pipeline });
+        let AgentSettings { pipeline, chat_provider, .. } = &*self.settings;
+        out.speech(SpeechCommand::WarmUp { pipeline: *pipeline, provider: chat_provider.clone() });
         if !self.settings.mcp.is_empty() {
             out.speech(SpeechCommand::FindTools { servers: self.settings.mcp.clone() });
         }
@@ -281,9 +282,16 @@ impl Conversation {
 
     /// The order to have the model answer.
     fn answering(&self, utterance: UtteranceId, messages: Vec<ChatMessage>) -> SpeechCommand {
-        let AgentSettings { voice, keep_voice, .. } = &*self.settings;
-        let (voice, keep, tools) = (voice.clone(), *keep_voice, self.toolbox.definitions());
-        SpeechCommand::Respond { utterance, law: self.law, voice, keep, messages, tools }
+        let AgentSettings { voice, keep_voice, chat_provider, .. } = &*self.settings;
+        SpeechCommand::Respond {
+            utterance,
+            law: self.law,
+            voice: voice.clone(),
+            keep: *keep_voice,
+            provider: chat_provider.clone(),
+            messages,
+            tools: self.toolbox.definitions(),
+        }
     }
 
     fn begin_utterance(&mut self) -> UtteranceId {

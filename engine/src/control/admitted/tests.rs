@@ -24,6 +24,7 @@ fn acceptance() -> Acceptance {
             pipeline: None,
             replies: Vec::new(),
             keep_voice: None,
+            chat_provider: None,
         },
         max_call_s: 90,
         record: true,
@@ -76,9 +77,11 @@ fn the_edge_chooses_how_the_agent_hears_and_what_needs_no_model() {
     let mut chosen = acceptance();
     chosen.agent.pipeline = Some(accounts::Pipeline::Realtime);
     chosen.agent.keep_voice = Some(false);
+    chosen.agent.chat_provider = Some("groq".to_owned());
     let reply = |question: &str, text: &str| FixedReply { questions: vec![question.to_owned()], text: text.to_owned() };
     chosen.agent.replies = vec![reply("are you open", "We are."), reply("*", "It would answer everything.")];
     let agent = Admitted::try_from(chosen).unwrap().agent;
     assert_eq!((agent.pipeline, agent.keep_voice), (Pipeline::SpeechToSpeech, false));
+    assert_eq!(agent.chat_provider.as_deref(), Some("groq"));
     assert_eq!(agent.replies, [Reply::new(&["are you open".to_owned()], "We are.".to_owned()).unwrap()]);
 }

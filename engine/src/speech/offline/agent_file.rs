@@ -139,6 +139,8 @@ struct Raw {
     _hold_timeout_s: IgnoredAny,
     #[serde(default, rename = "keep_voice")]
     _keep_voice: IgnoredAny,
+    #[serde(default, rename = "chat_provider")]
+    _chat_provider: IgnoredAny,
     #[serde(default, rename = "replies")]
     _replies: IgnoredAny,
     #[serde(default, rename = "tools")]

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Served;
 use crate::node::Settings;
+use crate::provider::Provider;
 use crate::socket::{Client, SPEECH};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -104,6 +105,28 @@ async fn keys_are_a_turn_of_their_own() {
     let said = client.until("caller_text").await.expect("the keys");
     assert_eq!(said["text"], "[pressed 42#]");
     client.until_one("the answer", |m| m["text"] == "Thank you.").await.expect("an answer");
+}
+
+#[tokio::test]
+async fn an_agent_is_answered_for_by_the_provider_it_names() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cheap = Provider::start(dir.path(), &["--reply", "Cheaply."]).await.expect("a provider");
+    let [(_, base_url)] = cheap.settings().try_into().expect("where it is");
+    let settings = vec![
+        ("TANDEM_SPEECH__PROVIDERS__CHEAP__BASE_URL", base_url),
+        ("TANDEM_SPEECH__ORDER__CHAT", "[\"main\", \"cheap\"]".to_owned()),
+    ];
+    let served = Served::start("chat_provider = \"cheap\"", "Dearly.", settings).await.expect("a node");
+    let mut events = served.node.events().await.expect("its events");
+    let (mut client, _) = Client::dial(served.node.http, "alice").await.expect("a call");
+    client.say(SPEECH);
+    client.until_one("the answer", |m| m["text"] == "Cheaply.").await.expect("an answer");
+    client.send(&json!({"type": "hangup"}));
+    let over = |kind: &EventKind| matches!(kind, EventKind::CallEnded { .. });
+    let ended = events.until("the end of the call", SOON, over).await.expect("the call ends");
+    let EventKind::CallEnded { usage, .. } = ended.kind else { panic!("the end of a call") };
+    let answered: Vec<_> = usage.iter().filter(|used| used.output_tokens > 0).map(|used| &used.provider).collect();
+    assert_eq!(answered, ["cheap"], "and paid for what it takes");
 }
 
 #[tokio::test]

@@ -120,6 +120,7 @@ fn acceptance(to: &str) -> Acceptance {
         pipeline: None,
         replies: Vec::new(),
         keep_voice: None,
+        chat_provider: None,
     };
     let account_id = format!("acc of {}", dialled(to));
     Acceptance { account_id, profile_id: "prf".to_owned(), agent, max_call_s: 60, record: false }

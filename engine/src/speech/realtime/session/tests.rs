@@ -30,7 +30,7 @@ impl Bench {
     /// A session that stands before the call's first turn.
     fn connected() -> Self {
         let mut bench = Self::new();
-        bench.command(SpeechCommand::WarmUp { pipeline: crate::call::Pipeline::SpeechToSpeech });
+        bench.command(SpeechCommand::WarmUp { pipeline: crate::call::Pipeline::SpeechToSpeech, provider: None });
         bench.session.connected(bench.now);
         bench.drain();
         bench
@@ -49,7 +49,15 @@ impl Bench {
 
     fn wants(&mut self, utterance: u32, messages: Vec<ChatMessage>) {
         let tools = Arc::new([]);
-        self.command(SpeechCommand::Respond { utterance, law: Law::Mu, voice: None, keep: true, messages, tools });
+        self.command(SpeechCommand::Respond {
+            utterance,
+            law: Law::Mu,
+            voice: None,
+            keep: true,
+            provider: None,
+            messages,
+            tools,
+        });
     }
 
     fn server(&mut self, event: Value) {
@@ -436,7 +444,7 @@ fn when_the_session_cannot_be_had_the_stages_serve_the_turn_and_those_after_it()
 #[test]
 fn a_provider_that_could_not_be_reached_before_the_first_turn_costs_it_no_time() {
     let mut bench = Bench::new();
-    bench.command(SpeechCommand::WarmUp { pipeline: crate::call::Pipeline::SpeechToSpeech });
+    bench.command(SpeechCommand::WarmUp { pipeline: crate::call::Pipeline::SpeechToSpeech, provider: None });
     bench.lost();
     bench.hears(1, vec![system()]);
     assert!(is_transcribe(&bench.stages[0], 1));
