@@ -85,7 +85,7 @@ pub struct Profile {
     /// Sentences that are said often are synthesised once.
     #[serde(default = "default_keep_voice")]
     pub keep_voice: bool,
-    /// Which of a node's chat providers answers: a cheaper one, a better one. `None`: the first in its order.
+    /// Which of a node's chat providers is asked first: a cheaper one, a better one. `None`: the first in its order.
     #[serde(default)]
     pub chat_provider: Option<String>,
 }

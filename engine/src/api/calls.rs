@@ -49,7 +49,7 @@ struct NewTransfer {
     trunk: Option<String>,
     /// Said to the caller first.
     announce: Option<String>,
-    /// `attended`: said to the other party first.
+    /// `attended`: said to the other party first. Of a call over a WebSocket: told to its client as the reason.
     consult: Option<String>,
     /// What becomes of the caller when the other party hangs up.
     #[serde(default)]

@@ -71,7 +71,7 @@ pub struct TransferOrder {
     pub trunk: Option<String>,
     /// Said to the caller first.
     pub announce: Option<String>,
-    /// Said to the other party before both are bridged.
+    /// Said to the other party before both are bridged; to the client of a call over a WebSocket it is the reason.
     pub consult: Option<String>,
     /// What becomes of the caller when the other party hangs up.
     pub when_left: WhenLeft,

@@ -179,14 +179,14 @@ async fn address_of(trunk: &str, proxy: &str) -> Result<SocketAddr, WayOutError>
     found.next().ok_or_else(|| failed("it has no address".to_owned()))
 }
 
-/// Whether somebody can be called that: a SIP URI or a number.
+/// Whom `to` names: a SIP URI, or a number as it is dialled.
 ///
 /// # Errors
 /// [`DestinationError::BadUri`].
-pub fn check_party(to: &str) -> Result<(), DestinationError> {
+pub fn party(to: &str) -> Result<String, DestinationError> {
     let to = to.trim();
-    let known = is_sip_uri(to) || number(to).is_some();
-    known.then_some(()).ok_or_else(|| DestinationError::BadUri { field: "to", value: to.to_owned() })
+    let known = if is_sip_uri(to) { Some(to.to_owned()) } else { dialled_number(to) };
+    known.ok_or_else(|| DestinationError::BadUri { field: "to", value: to.to_owned() })
 }
 
 /// A SIP URI that can stand between angle brackets.
@@ -197,12 +197,16 @@ fn is_sip_uri(text: &str) -> bool {
 }
 
 /// A number as it is dialled, or a plain user name of a PBX.
-fn number(text: &str) -> Option<String> {
+fn dialled_number(text: &str) -> Option<String> {
     let text = bare_number(text.strip_prefix("tel:").unwrap_or(text));
     let fits = !text.is_empty() && text.len() <= 64;
     let plain = |c: char| c.is_ascii_alphanumeric() || "+*#-_.".contains(c);
-    // A hash sign ends a URI's user part unless it is escaped (RFC 3261 section 25.1).
-    (fits && text.chars().all(plain)).then(|| text.replace('#', "%23"))
+    (fits && text.chars().all(plain)).then_some(text)
+}
+
+/// The same in a URI's user part, which a hash sign ends unless it is escaped (RFC 3261 section 25.1).
+fn number(text: &str) -> Option<String> {
+    dialled_number(text).map(|number| number.replace('#', "%23"))
 }
 
 /// `uri` with another user part.

@@ -49,8 +49,8 @@ pub struct CallKey {
     generation: u32,
 }
 
-/// What a call's signalling is told by its shard. `Said` comes once for each order to say something, `Press` for each key,
-/// `Transfer` once an answer, the others at most once, and one task both orders and reads: a channel of [`NOTICES`] never
+/// What a call's signalling is told by its shard. `Said` comes at most once for each order to say something, `Press` for each
+/// key, `Transfer` once an answer, the others at most once, and one task both orders and reads: a channel of [`NOTICES`] never
 /// fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallNotice {

@@ -132,12 +132,12 @@ impl<P: Provider + ?Sized> Route<P> {
                 Some(answered) = asked.next() => answered,
                 () = hedge => continue,
             };
-            let Some(place) = permits.iter().position(|(of, _)| *of == at) else { continue };
-            let (_, mut permit) = permits.remove(place);
+            let Some(index) = permits.iter().position(|(of, _)| *of == at) else { continue };
+            let (_, mut permit) = permits.remove(index);
             match outcome {
                 Ok(what) => {
                     permit.serves();
-                    permits.into_iter().take(place).for_each(|(_, beaten)| beaten.failed());
+                    permits.into_iter().take(index).for_each(|(_, beaten)| beaten.failed());
                     return Ok((Served { by: at, what }, permit));
                 }
                 Err(error) if error.is_providers_fault() => {

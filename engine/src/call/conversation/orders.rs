@@ -47,8 +47,9 @@ impl Conversation {
         }
     }
 
-    /// Says a text in place of what is being said or prepared.
+    /// Says a text in place of what is being said or prepared. Nobody is told of an ordered text that is replaced.
     pub fn say_now(&mut self, now: Moment, text: String, out: &mut Outbox) {
+        self.ordered = None;
         self.be_quiet(now, out);
         self.say(text, out);
         self.ordered = Some(self.utterances);

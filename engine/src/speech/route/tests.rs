@@ -225,6 +225,21 @@ async fn one_that_always_loses_the_hedge_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_named_and_always_loses_the_hedge_is_left_alone() {
+    let scene = Scene::hedged(&[Does::Speaks(0), Does::Stalls], Some(500));
+    let named = scene.route.place(Some("p1"));
+    let ask = |_, port: &(dyn Synthesizer + 'static)| {
+        let spoken = port.speak(None, "Hello.".to_owned());
+        async move { begun(spoken.await?.pcm).await.map(drop) }.boxed()
+    };
+    for _ in 0..4 {
+        let (served, _permit) = scene.route.ask(named, LIMIT, ask).await.unwrap();
+        assert_eq!(served.by, 0);
+    }
+    assert_eq!((scene.asked(), scene.took_ms()), (vec![4, 3], 1500));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_caller_who_hangs_up_tells_nothing_about_the_provider() {
     let scene = Scene::new(&[Does::Stalls, Does::Speaks(0)]);
     for _ in 0..5 {

@@ -54,19 +54,31 @@ async fn a_client_that_transfers_nobody_is_not_asked_to() {
 #[tokio::test]
 async fn who_is_ordered_away_hears_about_it_first() {
     let served = Served::start("", "Yes.", Settings::new()).await.expect("a node");
+    let mut events = served.node.events().await.expect("its events");
     let api = Api::of(&served.node).expect("a client");
     let (mut client, id) = dial(&served, true).await;
     for (order, status, code) in [
         (json!({ "to": "+15550142", "mode": "attended" }), 409, "not_possible"),
+        (json!({ "to": "+15550142", "mode": "blind", "trunk": "carrier" }), 409, "not_possible"),
+        (json!({ "to": "+15550142", "mode": "blind", "after": "agent" }), 409, "not_possible"),
         (json!({ "to": "over there", "mode": "blind" }), 422, "bad_destination"),
     ] {
         let refused = transfer(&api, &id, order).await;
         assert_eq!((refused.0, &refused.1["error"]["code"]), (status, &json!(code)));
     }
-    let order = json!({ "to": "+15550142", "mode": "blind", "announce": "One moment." });
+    // What is being said is replaced, and its end is not that of the announcement.
+    let say = json!({ "text": "A sentence that is said in two seconds or more." });
+    assert_eq!(api.post(&format!("/v1/calls/{id}/say"), &say).await.expect("an answer").0, 202);
+    client.until_one("the first sentence", |message| message["text"] == say["text"]).await.expect("it is said");
+    client.until("audio").await.expect("its audio");
+    let order = json!({ "to": " tel:+1-555-0142", "mode": "blind", "announce": "One moment." });
     assert_eq!(transfer(&api, &id, order.clone()).await.0, 202);
     let again = transfer(&api, &id, order).await;
     assert_eq!((again.0, &again.1["error"]["code"]), (409, &json!("wrong_state")));
+    let started = |kind: &EventKind| matches!(kind, EventKind::TransferStarted { .. });
+    events.until("the transfer's beginning", SOON, started).await.expect("it is told at once");
+    let talked_into = api.post(&format!("/v1/calls/{id}/say"), &say).await.expect("an answer");
+    assert_eq!((talked_into.0, &talked_into.1["error"]["code"]), (409, &json!("wrong_state")));
     client.until_one("the sentence", |message| message["text"] == "One moment.").await.expect("it is said");
     let said = client.log.len();
     assert_eq!(client.until("transfer").await.expect("the transfer"), json!({"type": "transfer", "to": "+15550142"}));

@@ -6,14 +6,14 @@ mod handover;
 use std::sync::Arc;
 
 use axum::extract::ws::close_code;
-use edge_protocol::{Direction, EndCause, EventKind, TransferMode};
+use edge_protocol::{Direction, EndCause};
 use tokio::sync::mpsc::{Receiver, channel};
 use uuid::Uuid;
 
 use super::{Heard, Session, Socket, Unreachable};
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
-use crate::call::{CallCommand, CallFacts, CallSetup, Cue, LawFrame, MediaSetup, TransferWish};
+use crate::call::{CallFacts, CallSetup, Cue, LawFrame, MediaSetup};
 use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::node::lifetime::{Lifetime, told_to_stop};
 use crate::node::orders::{CallState, Order, OrderError, Wanted};
@@ -187,10 +187,13 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                 Some(notice) = lines.recv() => match notice {
                     CallNotice::HangUp(cause) => {
                         self.say_the_rest(port).await;
-                        return cause;
+                        // The agent's goodbye takes nothing back of what was ordered.
+                        let ordered = handover.filter(|_| cause == EndCause::AgentHungUp);
+                        return self.hand_over(ordered).await.unwrap_or(cause);
                     }
+                    CallNotice::Transfer(_) if handover.is_some() => Ok(()),
                     CallNotice::Transfer(wish) => {
-                        handover = Some(Handover::now(*wish));
+                        handover = Some(Handover::wished(*wish, (shard, key)).await);
                         Ok(())
                     }
                     CallNotice::Said => {
@@ -200,9 +203,9 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                     // Keys are pressed as tones here; that a call is gone matters once it was ended.
                     CallNotice::Press(_) | CallNotice::Gone { .. } => Ok(()),
                 },
-                wish = due(handover.as_ref()) => {
+                () = due(handover.as_ref()) => {
                     self.say_the_rest(port).await;
-                    return self.hand_over(wish, (shard, key)).await;
+                    return self.hand_over(handover).await.unwrap_or(EndCause::CallerHungUp);
                 }
                 Some(cause) = lifetime.told_to_end.recv() => return cause,
                 () = told_to_stop(&mut stop) => return EndCause::NodeStopped,
@@ -264,15 +267,11 @@ impl<S: Socket, D: Dialect> Session<S, D> {
         let _ = order.outcome.send(outcome);
     }
 
-    /// Tells the client to give the caller away, which ends the call.
-    async fn hand_over(&mut self, wish: TransferWish, (shard, key): (&ShardHandle, CallKey)) -> EndCause {
-        let TransferWish { to, reason } = wish;
-        let started = EventKind::TransferStarted { to: to.clone(), mode: TransferMode::Blind };
-        shard.tell(key, CallCommand::Note(started)).await;
-        match self.tell(ToClient::Transfer { to: &to, reason: reason.as_deref() }).await {
-            Ok(()) => EndCause::Transferred,
-            Err(Unreachable) => EndCause::CallerHungUp,
-        }
+    /// Tells the client to give the caller away, which ends the call. `None` if there is no handover, or no client any more.
+    async fn hand_over(&mut self, handover: Option<Handover>) -> Option<EndCause> {
+        let wish = handover?.into_wish();
+        let told = self.tell(ToClient::Transfer { to: &wish.to, reason: wish.reason.as_deref() }).await;
+        told.is_ok().then_some(EndCause::Transferred)
     }
 }
 

@@ -2,17 +2,21 @@
 //! What a client does then is its own; calls over SIP are transferred by `node::transfer`.
 
 use std::future::pending;
+use std::time::Duration;
 
-use edge_protocol::TransferMode;
+use edge_protocol::{EventKind, TransferMode};
 use tokio::time::{Instant, sleep_until};
 
-use crate::call::{CallCommand, TransferWish};
+use crate::call::{CallCommand, TransferWish, WhenLeft};
 use crate::node::orders::{OrderError, TransferOrder};
 use crate::node::transfer::LONGEST_SENTENCE;
-use crate::node::trunks::check_party;
+use crate::node::trunks::party;
 use crate::shard::{CallKey, ShardHandle};
 
-/// What the client is to do, and when: at once, or once the caller has heard about it.
+/// What was sent last is still to be played by the client.
+const LAST_WORD: Duration = Duration::from_millis(400);
+
+/// What the client is to do, and when: once the caller has heard about it.
 #[derive(Debug)]
 pub struct Handover {
     wish: TransferWish,
@@ -22,9 +26,11 @@ pub struct Handover {
 // === impl Handover ===
 
 impl Handover {
-    /// The agent has said all it had to.
-    pub fn now(wish: TransferWish) -> Self {
-        Self { wish, at: Instant::now() }
+    /// As the agent wishes, which has said all it had to.
+    pub async fn wished(wish: TransferWish, (shard, key): (&ShardHandle, CallKey)) -> Self {
+        let started = EventKind::TransferStarted { to: wish.to.clone(), mode: TransferMode::Blind };
+        shard.tell(key, CallCommand::Note(started)).await;
+        Self { wish, at: Instant::now() + LAST_WORD }
     }
 
     /// As it was ordered, after the sentence that comes first.
@@ -32,11 +38,13 @@ impl Handover {
     /// # Errors
     /// [`OrderError`] for what a client cannot be asked for.
     pub async fn ordered(order: TransferOrder, (shard, key): (&ShardHandle, CallKey)) -> Result<Self, OrderError> {
-        if order.mode != TransferMode::Blind {
-            return Err(OrderError::NotPossible("a call over a WebSocket can be given away blind only"));
+        if order.mode != TransferMode::Blind || order.trunk.is_some() || order.when_left == WhenLeft::Agent {
+            return Err(OrderError::NotPossible(
+                "a call over a WebSocket is given away by its client: blind, by no trunk of ours, and for good",
+            ));
         }
-        check_party(&order.to)?;
-        let mut handover = Self::now(TransferWish { to: order.to, reason: order.consult });
+        let wish = TransferWish { to: party(&order.to)?, reason: order.consult };
+        let mut handover = Self::wished(wish, (shard, key)).await;
         if let Some(announce) = order.announce {
             shard.tell(key, CallCommand::Say(announce)).await;
             handover.at += LONGEST_SENTENCE;
@@ -44,15 +52,20 @@ impl Handover {
         Ok(handover)
     }
 
-    /// The caller has heard about it.
+    /// All is said that the caller is to hear about it.
     pub fn hurry(&mut self) {
-        self.at = Instant::now();
+        self.at = Instant::now() + LAST_WORD;
+    }
+
+    pub fn into_wish(self) -> TransferWish {
+        self.wish
     }
 }
 
-/// Waits until a handover is due; for ever where there is none.
-pub async fn due(handover: Option<&Handover>) -> TransferWish {
-    let Some(handover) = handover else { return pending().await };
-    sleep_until(handover.at).await;
-    handover.wish.clone()
+/// Returns when a handover is due; never without one.
+pub async fn due(handover: Option<&Handover>) {
+    match handover {
+        Some(handover) => sleep_until(handover.at).await,
+        None => pending().await,
+    }
 }
