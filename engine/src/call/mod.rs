@@ -41,6 +41,7 @@ use edge_protocol::{CallEvent, Direction, EndCause, EventKind, MediaQuality, Pro
 pub use chat::{ChatMessage, ToolCall, ToolDefinition};
 pub use command::CallCommand;
 pub use company::{Crossing, PcmFrame, WhenLeft};
+pub use conversation::LAST_WORD;
 pub use endpointing::Endpointing;
 pub use frame_leg::LawFrame;
 pub use history::UNCLEAR;

@@ -254,9 +254,10 @@ impl Job {
         let route = &self.providers.responder;
         let input = messages.iter().map(ChatMessage::characters).sum::<usize>() as u64 / CHARACTERS_PER_TOKEN;
         let tokens = Tokens { input, ..Tokens::default() };
-        let by = route.place(provider.as_deref());
-        let mut bill = ChatBill { bill: self.bill(self.providers.tariff.chat(route.name(by), tokens)), by, tokens };
-        match route.respond(by, messages, tools).await {
+        let first = route.place(provider.as_deref());
+        let priced = self.providers.tariff.chat(route.name(first), tokens);
+        let mut bill = ChatBill { bill: self.bill(priced), by: first, tokens };
+        match route.respond(first, messages, tools).await {
             Ok(Served { by, what }) => {
                 bill.by = by;
                 Ok((what, bill))

@@ -50,6 +50,7 @@ fn what_is_wrong_is_named() {
             "replies[0].questions[0]: `* ?` has no",
         ),
         (json!({"name": "x", "replies": [{"questions": ["a"], "text": ""}]}), "replies[0].text: must not be empty"),
+        (json!({"name": "x", "chat_provider": " "}), "chat_provider: must not be empty"),
         (json!({"name": "x", "tools": vec![function("f"); 33]}), "tools: 33 of them; at most 32"),
         (json!({"name": "x", "tools": [{}]}), "tools[0]: `type` must be \"function\""),
         (json!({"name": "x", "tools": [function("two words")]}), "tools[0]: `function.name` `two words`"),

@@ -11,8 +11,8 @@ use crate::call::speech_link::SpeechCommand;
 use crate::call::turn::Turn;
 use crate::clock::Moment;
 
-/// Time between the last word and the hang-up, so that the last word is not cut off on its way.
-const LAST_WORD: Duration = Duration::from_millis(400);
+/// Time between the last word and what ends the call, a hang-up or a handover, so that the last word is not cut off on its way.
+pub const LAST_WORD: Duration = Duration::from_millis(400);
 
 /// Longest goodbye; then the call ends in mid-word.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(15);

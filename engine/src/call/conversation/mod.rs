@@ -30,6 +30,7 @@ use super::usage::Usage;
 use crate::audio::FRAME_SAMPLES;
 use crate::audio::g711::Law;
 use crate::clock::Moment;
+pub use clockwork::LAST_WORD;
 use speculation::Attempt;
 pub use tools::Errand;
 use tools::Running;

@@ -197,7 +197,7 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                         Ok(())
                     }
                     CallNotice::Said => {
-                        handover.as_mut().map(Handover::hurry);
+                        handover.iter_mut().for_each(Handover::hurry);
                         Ok(())
                     }
                     // Keys are pressed as tones here; that a call is gone matters once it was ended.

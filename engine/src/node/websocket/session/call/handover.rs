@@ -2,19 +2,15 @@
 //! What a client does then is its own; calls over SIP are transferred by `node::transfer`.
 
 use std::future::pending;
-use std::time::Duration;
 
 use edge_protocol::{EventKind, TransferMode};
 use tokio::time::{Instant, sleep_until};
 
-use crate::call::{CallCommand, TransferWish, WhenLeft};
+use crate::call::{CallCommand, LAST_WORD, TransferWish, WhenLeft};
 use crate::node::orders::{OrderError, TransferOrder};
 use crate::node::transfer::LONGEST_SENTENCE;
 use crate::node::trunks::party;
 use crate::shard::{CallKey, ShardHandle};
-
-/// What was sent last is still to be played by the client.
-const LAST_WORD: Duration = Duration::from_millis(400);
 
 /// What the client is to do, and when: once the caller has heard about it.
 #[derive(Debug)]
@@ -26,7 +22,7 @@ pub struct Handover {
 // === impl Handover ===
 
 impl Handover {
-    /// As the agent wishes, which has said all it had to.
+    /// As the agent wishes, which has said all it had to; the client has still to play it.
     pub async fn wished(wish: TransferWish, (shard, key): (&ShardHandle, CallKey)) -> Self {
         let started = EventKind::TransferStarted { to: wish.to.clone(), mode: TransferMode::Blind };
         shard.tell(key, CallCommand::Note(started)).await;
