@@ -16,6 +16,7 @@ use engine::clock::Clock;
 use engine::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
 use engine::rtp::{RtpPacket, is_rtcp, write_header};
 use engine::shard::{BridgeEnd, CallNotice, FromCaller, NOTICES, Reservation, ShardConfig, ShardHandle, ToCaller};
+use futures::StreamExt;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -132,9 +133,9 @@ impl Phone {
 }
 
 impl Bench {
-    async fn call(&self, name: &str, phone: SocketAddr) -> (Reservation, mpsc::Receiver<CallNotice>) {
+    async fn call(&self, name: &str, phone: SocketAddr) -> (Reservation, futures::channel::mpsc::Receiver<CallNotice>) {
         let reservation = self.shard.reserve(Some(phone), None).await.unwrap();
-        let (notices, lines) = mpsc::channel(NOTICES);
+        let (notices, lines) = futures::channel::mpsc::channel(NOTICES);
         let meta = RecordingMeta { call_id: name.to_owned(), started_at_ms: 0, from: String::new(), to: String::new() };
         let recording = self.recorder.handle().open(meta).unwrap();
         self.shard.start(reservation.key, setup(name, phone), Some(recording), notices).await.unwrap();
@@ -200,7 +201,7 @@ async fn a_call_without_audio_either_way_wakes_up_when_its_session_changes() {
     let MediaSetup::Rtp { session, .. } = &mut setup.media else { panic!("packets") };
     let awake = session.clone();
     (session.sends, session.receives) = (false, false);
-    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let (notices, mut lines) = futures::channel::mpsc::channel(NOTICES);
     bench.shard.start(reservation.key, setup, None, notices).await.unwrap();
     // Its ticks go on, a second apart: the first report is due after two and a half, and then nothing else came.
     phone.socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -213,7 +214,7 @@ async fn a_call_without_audio_either_way_wakes_up_when_its_session_changes() {
     assert!(RtpPacket::parse(&heard).is_ok());
     bench.shard.end(reservation.key, EndCause::CallerHungUp).await;
     bench.ended().await;
-    lines.recv().await.unwrap();
+    lines.next().await.unwrap();
     bench.shard.stop().await;
 }
 
@@ -227,7 +228,7 @@ async fn a_phone_behind_nat_gets_its_call_back_at_the_address_it_sends_from() {
     let ended = bench.ended().await;
     let EventKind::CallEnded { quality, .. } = ended.kind else { panic!("{ended:?}") };
     assert!(quality.packets_received >= 1);
-    let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
+    let gone = tokio::time::timeout(PATIENCE, lines.next()).await.unwrap();
     assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
     bench.shard.stop().await;
 }
@@ -261,7 +262,7 @@ async fn what_a_call_heard_and_said_is_on_the_recording() {
     let mut bench = bench(31_080..=31_119);
     let mut phone = Phone::new(1);
     let reservation = bench.shard.reserve(Some(phone.addr()), None).await.unwrap();
-    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let (notices, mut lines) = futures::channel::mpsc::channel(NOTICES);
     let meta = RecordingMeta { call_id: "rec".to_owned(), started_at_ms: 0, from: String::new(), to: String::new() };
     let recording = bench.recorder.handle().open(meta).unwrap();
     bench.shard.start(reservation.key, setup("rec", phone.addr()), Some(recording), notices).await.unwrap();
@@ -269,7 +270,7 @@ async fn what_a_call_heard_and_said_is_on_the_recording() {
         phone.exchange(reservation.port);
     }
     bench.shard.end(reservation.key, EndCause::CallerHungUp).await;
-    lines.recv().await.unwrap();
+    lines.next().await.unwrap();
     bench.recorder.handle().finish(recording).unwrap();
     let event = tokio::time::timeout(PATIENCE, bench.recordings.recv()).await.unwrap().unwrap();
     let RecordingEvent::Ready(ready) = event else { panic!("{event:?}") };
@@ -287,7 +288,7 @@ fn frames(name: &str) -> CallSetup {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_over_frames_is_heard_and_told_in_order_and_needs_no_port() {
     let mut bench = bench(31_160..=31_161);
-    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let (notices, mut lines) = futures::channel::mpsc::channel(NOTICES);
     let (key, mut port) = bench.shard.start_frames(frames("frames"), None, notices).await.unwrap();
     let free = bench.shard.reserve(None, None).await.expect("the only port is free");
     for event in [
@@ -312,7 +313,7 @@ async fn a_call_over_frames_is_heard_and_told_in_order_and_needs_no_port() {
     let ended = bench.ended().await;
     let EventKind::CallEnded { quality, .. } = ended.kind else { panic!("{ended:?}") };
     assert_eq!(quality.packets_received, 10);
-    let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
+    let gone = tokio::time::timeout(PATIENCE, lines.next()).await.unwrap();
     assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
     while tokio::time::timeout(PATIENCE, port.next()).await.unwrap().is_some() {}
     bench.shard.release(free.key).await;
@@ -322,12 +323,12 @@ async fn a_call_over_frames_is_heard_and_told_in_order_and_needs_no_port() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_frames_nobody_carries_any_more_ends() {
     let mut bench = bench(31_162..=31_163);
-    let (notices, mut lines) = mpsc::channel(NOTICES);
+    let (notices, mut lines) = futures::channel::mpsc::channel(NOTICES);
     let (_, port) = bench.shard.start_frames(frames("left"), None, notices).await.unwrap();
     drop(port);
     let ended = bench.ended().await;
     assert!(matches!(ended.kind, EventKind::CallEnded { cause: EndCause::SignallingFailed, .. }), "{ended:?}");
-    let gone = tokio::time::timeout(PATIENCE, lines.recv()).await.unwrap();
+    let gone = tokio::time::timeout(PATIENCE, lines.next()).await.unwrap();
     assert_eq!(gone, Some(CallNotice::Gone { next_seq: ended.seq + 1 }));
     bench.shard.stop().await;
 }
@@ -357,7 +358,7 @@ async fn two_bridged_calls_hear_each_other_and_the_end_of_one_is_told_to_the_oth
     }
     talking.join().unwrap();
     bench.shard.end(one.key, EndCause::CallerHungUp).await;
-    let told = tokio::time::timeout(PATIENCE, two_lines.recv()).await.unwrap();
+    let told = tokio::time::timeout(PATIENCE, two_lines.next()).await.unwrap();
     assert_eq!(told, Some(CallNotice::HangUp(EndCause::PeerHungUp)));
     let mut with = Vec::new();
     while with.len() < 3 {

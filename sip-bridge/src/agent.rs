@@ -66,6 +66,8 @@ impl Agent {
         F: Future<Output = ()> + Send + 'static,
     {
         let stop = self.stop.clone();
+        // Boxed: what waits for two things holds each of them twice.
+        let task = Box::pin(task);
         self.runtime.spawn(async move {
             tokio::select! {
                 () = task => {}

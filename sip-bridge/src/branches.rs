@@ -5,9 +5,9 @@ use crate::agent::Agent;
 use crate::dialog::core::DialogCore;
 use crate::dialog::{DialogEnd, DialogEvent};
 use crate::message::headers::{self, plain};
+use futures::channel::mpsc;
 use rsipstack::sip::{Method, Response};
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// A call that forks into more is acknowledged in these only.
 const MAX_BRANCHES: usize = 16;

@@ -10,10 +10,11 @@ use crate::invite_server::{InviteObserver, Responder};
 use crate::message::body::{self, Body};
 use crate::message::response::Reply;
 use crate::{CallInfo, SipError};
+use futures::channel::mpsc;
 use rsipstack::sip::Request;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// An INVITE waiting for its final answer. Dropping it answers 480.

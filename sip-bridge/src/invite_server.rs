@@ -4,11 +4,12 @@
 
 use crate::SipError;
 use crate::message::response::Reply;
+use futures::channel::mpsc;
 use rsipstack::sip::{Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::TransactionKey;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Told what becomes of an INVITE. Calls come from the task that owns it and must not block.
 pub(crate) trait InviteObserver: Send + 'static {
@@ -62,7 +63,7 @@ impl Responder {
 
     fn command(&self, command: Command) {
         // A closed channel is an INVITE that is over; `send` reports that by itself.
-        let _ = self.commands.send(command);
+        let _ = self.commands.unbounded_send(command);
         // Makes `receive` return, without a change of the transaction's state: it is not safe to cancel, so the
         // task cannot select between it and the commands.
         let _ = self.wake.send(TransactionEvent::Terminate(self.key.clone()));
@@ -79,7 +80,7 @@ pub(crate) struct InviteServer {
 
 impl InviteServer {
     pub fn new(transaction: Transaction, to_tag: String, user_agent: String) -> (Self, Responder) {
-        let (sender, commands) = mpsc::unbounded_channel();
+        let (sender, commands) = mpsc::unbounded();
         let responder =
             Responder { commands: sender, wake: transaction.tu_sender.clone(), key: transaction.key.clone() };
         (Self { transaction, commands, user_agent, to_tag }, responder)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_protocol::{Attestation, CallerIdentity, Direction, EndCause};
+use futures::channel::mpsc::{Receiver, channel};
 use sip_bridge::{CallInfo, Dialog, DialogEvent, IncomingCall, Rejection, sdp};
-use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
 use uuid::Uuid;
 

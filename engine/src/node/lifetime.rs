@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_protocol::{Direction, EndCause};
-use tokio::sync::mpsc::Receiver;
+use futures::StreamExt;
+use futures::channel::mpsc::Receiver;
 use tokio::sync::watch;
 
 use super::orders::{CallState, Order};
@@ -94,7 +95,7 @@ fn open_recording(node: &Node, setup: &CallSetup) -> Option<RecordingId> {
 async fn buried(mut notices: Receiver<CallNotice>) -> Option<u64> {
     let gone = async {
         loop {
-            match notices.recv().await? {
+            match notices.next().await? {
                 CallNotice::Gone { next_seq } => return Some(next_seq),
                 CallNotice::HangUp(_) | CallNotice::Transfer(_) | CallNotice::Said | CallNotice::Press(_) => {}
             }

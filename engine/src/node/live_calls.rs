@@ -6,13 +6,14 @@ use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use edge_protocol::{CallEvent, Direction, EndCause, EventKind};
+use futures::channel::mpsc::{Receiver, Sender, channel};
 use serde::Serialize;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
-use super::orders::{CallState, Order};
+use super::orders::{CallState, Order, OrderError, Wanted};
 
-/// Orders that may wait for a call.
-const ORDERS_WAITING: usize = 8;
+/// Orders that may wait for a call beside the next.
+const ORDERS_WAITING: usize = 7;
 
 /// A call as `/v1/calls` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,7 +58,6 @@ struct Live {
 pub struct Told {
     /// It is to end for this cause.
     pub to_end: Receiver<EndCause>,
-    /// Boxed: a channel keeps room for many, and most calls are never ordered anything.
     pub orders: Receiver<Box<Order>>,
 }
 
@@ -69,7 +69,7 @@ impl LiveCalls {
         match lock(&self.live).entry(call.call_id.clone()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(place) => {
-                let (hang_up, to_end) = channel(1);
+                let (hang_up, to_end) = channel(0);
                 let (orders, waiting) = channel(ORDERS_WAITING);
                 place.insert(Live { call, hang_up, orders });
                 Some(Told { to_end, orders: waiting })
@@ -79,16 +79,31 @@ impl LiveCalls {
 
     /// Tells a call to end; false if there is no such call.
     pub fn hang_up(&self, call_id: &str, cause: EndCause) -> bool {
-        let live = lock(&self.live);
-        let Some(live) = live.get(call_id) else { return false };
+        let mut live = lock(&self.live);
+        let Some(live) = live.get_mut(call_id) else { return false };
         // One that is full was told before.
         let _ = live.hang_up.try_send(cause);
         true
     }
 
-    /// How a call stands, and where it takes orders.
-    pub fn orders_of(&self, call_id: &str) -> Option<(CallState, Sender<Box<Order>>)> {
-        lock(&self.live).get(call_id).map(|live| (live.call.state, live.orders.clone()))
+    /// Orders a call to do something. What comes of it is told by what is returned, which a call that ends drops.
+    ///
+    /// # Errors
+    /// [`OrderError`] if there is no such call, it is not in the state for it, or has too much to do.
+    pub fn order(
+        &self,
+        call_id: &str,
+        wanted: Wanted,
+    ) -> Result<oneshot::Receiver<Result<(), OrderError>>, OrderError> {
+        let mut live = lock(&self.live);
+        let live = live.get_mut(call_id).ok_or(OrderError::NoSuchCall)?;
+        if !live.call.state.allows(&wanted) {
+            return Err(OrderError::WrongState(live.call.state));
+        }
+        let (outcome, told) = oneshot::channel();
+        let order = Box::new(Order { wanted, outcome });
+        live.orders.try_send(order).map_err(|_| OrderError::NotPossible("the call has too many orders waiting"))?;
+        Ok(told)
     }
 
     pub fn get(&self, call_id: &str) -> Option<LiveCall> {

@@ -40,7 +40,7 @@ use serde::Serialize;
 use sip_bridge::{Admission, Endpoint, EndpointConfig, EndpointHandle};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 pub use edge_side::EdgeState;
 pub use live_calls::LiveCall;
@@ -309,13 +309,7 @@ impl Node {
     /// # Errors
     /// [`OrderError`] if there is no such call, or it cannot.
     pub async fn order(&self, call_id: &str, wanted: Wanted) -> Result<(), OrderError> {
-        let (state, orders) = self.calls.orders_of(call_id).ok_or(OrderError::NoSuchCall)?;
-        if !state.allows(&wanted) {
-            return Err(OrderError::WrongState(state));
-        }
-        let (outcome, told) = oneshot::channel();
-        let order = Box::new(orders::Order { wanted, outcome });
-        orders.try_send(order).map_err(|_| OrderError::NotPossible("the call has too many orders waiting"))?;
+        let told = self.calls.order(call_id, wanted)?;
         // A call that ended meanwhile drops the order.
         told.await.unwrap_or(Err(OrderError::NoSuchCall))
     }

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use edge_protocol::{Direction, EndCause, EventKind, SipStatus};
-use futures::FutureExt;
+use futures::channel::mpsc::{Receiver, channel};
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use sip_bridge::{
     Dialog, DialogHandle, EndpointHandle, Failure, OutgoingCall, OutgoingTarget, Progress, SipError, sdp,
 };
 use thiserror::Error;
-use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -274,12 +274,12 @@ impl Dialling {
                     Some((cause, status)) => return Outcome::Over(cause, status),
                     None => (EndCause::NoAnswer, 408, format!("No answer within {} s", self.ring_timeout.as_secs())),
                 },
-                Some(cause) = lifetime.told_to_end.recv() => (cause, 487, "Given up".to_owned()),
-                Some(order) = lifetime.orders.recv() => {
+                Some(cause) = lifetime.told_to_end.next() => (cause, 487, "Given up".to_owned()),
+                Some(order) = lifetime.orders.next() => {
                     self.ordered(*order).await;
                     continue;
                 }
-                Some(CallNotice::HangUp(cause)) = lines.recv() => (cause, 487, "Given up".to_owned()),
+                Some(CallNotice::HangUp(cause)) = lines.next() => (cause, 487, "Given up".to_owned()),
                 () = told_to_stop(&mut stop), if given_up.is_none() => {
                     (EndCause::NodeStopped, 487, "The node stops".to_owned())
                 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use edge_protocol::{EndCause, EventKind, SipStatus, TransferMode};
+use futures::channel::mpsc::{Receiver, Sender, channel};
+use futures::{SinkExt, StreamExt};
 use sip_bridge::{Dialog, DialogEnd, DialogEvent, DialogHandle, OfferReply, SipError, sdp};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 use super::Node;
@@ -105,7 +106,7 @@ impl SipCall {
                         continue;
                     }
                 },
-                Some(notice) = lines.recv() => match notice {
+                Some(notice) = lines.next() => match notice {
                     CallNotice::HangUp(cause) => cause,
                     CallNotice::Said => {
                         self.said.send_modify(|said| *said += 1);
@@ -122,15 +123,15 @@ impl SipCall {
                     }
                     CallNotice::Gone { .. } => continue,
                 },
-                Some(order) = lifetime.orders.recv() => {
+                Some(order) = lifetime.orders.next() => {
                     Box::pin(self.carry_out(*order, &mut transfer, &offered)).await;
                     continue;
                 }
-                Some(answered) = answers.recv() => {
+                Some(answered) = answers.next() => {
                     Box::pin(self.on_answer(*answered)).await;
                     continue;
                 }
-                Some(cause) = lifetime.told_to_end.recv() => cause,
+                Some(cause) = lifetime.told_to_end.next() => cause,
                 () = told_to_stop(&mut stop), if our_cause.is_none() => EndCause::NodeStopped,
             };
             if our_cause.is_none() {
@@ -209,7 +210,12 @@ impl SipCall {
     }
 
     /// Offers to hold the call, or to take it up again, and goes on meanwhile.
-    fn offer(&mut self, hold: bool, outcome: oneshot::Sender<Result<(), OrderError>>, offered: Sender<Box<Offered>>) {
+    fn offer(
+        &mut self,
+        hold: bool,
+        outcome: oneshot::Sender<Result<(), OrderError>>,
+        mut offered: Sender<Box<Offered>>,
+    ) {
         self.media.local.bump_version();
         let offer = sdp::offer(&self.media.local);
         let offer = if hold { sdp::on_hold(&offer) } else { offer };
@@ -294,7 +300,7 @@ fn keys_by(dtmf: Dtmf, events: bool, info: bool) -> KeysBy {
 fn keys_by_info(dialog: DialogHandle) -> Sender<char> {
     let (keys, mut pressed) = channel(NOTICES);
     tokio::spawn(async move {
-        while let Some(key) = pressed.recv().await {
+        while let Some(key) = pressed.next().await {
             let (content_type, body) = body_of(key);
             if let Err(error) = dialog.info(content_type, body).await {
                 tracing::info!(%error, "a key was not taken");

@@ -3,9 +3,10 @@
 
 use std::net::SocketAddr;
 
-use tokio::sync::mpsc::Sender;
+use futures::channel::mpsc::Sender;
 
 use super::frames::FrameLink;
+use super::prefetch::prefetch;
 use super::tape::Tape;
 use super::ticker::{Round, Slot};
 use super::{CallKey, CallNotice};
@@ -140,6 +141,14 @@ impl Calls {
         match &mut self.places.get_mut(index as usize)?.state {
             PlaceState::Live(call) => Some(call),
             _ => None,
+        }
+    }
+
+    /// A call's turn comes soon. What it has in memory takes longer to come than all that is done with it: between two of its
+    /// turns so many others have theirs that none of it is still near.
+    pub fn fetch_ahead(&self, index: CallIndex) {
+        if let Some(Place { state: PlaceState::Live(call), .. }) = self.places.get(index as usize) {
+            prefetch(&**call);
         }
     }
 

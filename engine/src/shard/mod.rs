@@ -4,6 +4,7 @@
 mod bell;
 mod calls;
 mod frames;
+mod prefetch;
 mod priority;
 mod stats;
 mod tape;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use edge_protocol::{CallEvent, EndCause};
+use futures::channel::mpsc::Sender;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -51,7 +53,7 @@ pub struct CallKey {
 
 /// What a call's signalling is told by its shard. `Said` comes at most once for each order to say something, `Press` for each
 /// key, `Transfer` once an answer, the others at most once, and one task both orders and reads: a channel of [`NOTICES`] never
-/// fills.
+/// fills. One of `futures`, which takes no memory for what does not wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallNotice {
     /// The call wants its dialog ended.
@@ -128,14 +130,14 @@ enum ShardCommand {
         key: CallKey,
         setup: Box<CallSetup>,
         recording: Option<RecordingId>,
-        notices: mpsc::Sender<CallNotice>,
+        notices: Sender<CallNotice>,
     },
     /// Brings a call to life whose media are frames.
     StartFrames {
         setup: Box<CallSetup>,
         link: FrameLink,
         recording: Option<RecordingId>,
-        notices: mpsc::Sender<CallNotice>,
+        notices: Sender<CallNotice>,
         reply: oneshot::Sender<CallKey>,
     },
     /// Gives a reservation back that no call came to use.
@@ -222,7 +224,7 @@ impl ShardHandle {
         key: CallKey,
         setup: CallSetup,
         recording: Option<RecordingId>,
-        notices: mpsc::Sender<CallNotice>,
+        notices: Sender<CallNotice>,
     ) -> Result<(), ShardError> {
         self.send(ShardCommand::Start { key, setup: Box::new(setup), recording, notices }).await
     }
@@ -235,7 +237,7 @@ impl ShardHandle {
         &self,
         setup: CallSetup,
         recording: Option<RecordingId>,
-        notices: mpsc::Sender<CallNotice>,
+        notices: Sender<CallNotice>,
     ) -> Result<(CallKey, FramePort), ShardError> {
         let (link, port) = frames::frame_link();
         let (reply, answer) = oneshot::channel();

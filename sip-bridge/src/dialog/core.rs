@@ -18,11 +18,12 @@ use crate::message::request::contact;
 use crate::message::response::Reply;
 use crate::message::uri::{Protocol, stack_uri};
 use crate::transport::{Flow, protocol_of};
+use futures::channel::mpsc;
 use rsipstack::sip::{HasHeaders, HeadersExt, Request, Response};
 use rsipstack::transport::SipConnection;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Events the application has not fetched yet; more INFOs than this are answered 503.
@@ -73,7 +74,6 @@ pub(super) struct Peer {
 }
 
 struct State {
-    /// Boxed: a channel keeps room for many, and there are few.
     events: Option<mpsc::Sender<Box<DialogEvent>>>,
     end: Option<DialogEnd>,
     /// The INVITE that made the dialog, on the side that answers it.
@@ -147,7 +147,8 @@ impl DialogCore {
         pending: Option<Pending>,
         settled: CancellationToken,
     ) -> (Arc<Self>, mpsc::Receiver<Box<DialogEvent>>) {
-        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        // A sender has room for one more.
+        let (sender, receiver) = mpsc::channel(EVENT_QUEUE - 1);
         // Only an INVITE that came in is counted as unanswered.
         let owns_call_id = pending.is_none();
         let state = State { events: Some(sender), end: None, invite: None, pending, reoffer: None };
@@ -212,7 +213,7 @@ impl DialogCore {
 
     /// Queues an event; false when the queue is full or the dialog over.
     pub fn tell(&self, event: DialogEvent) -> bool {
-        lock(&self.state).events.as_ref().is_some_and(|events| events.try_send(Box::new(event)).is_ok())
+        lock(&self.state).events.as_mut().is_some_and(|events| events.try_send(Box::new(event)).is_ok())
     }
 
     /// Ends the dialog for the application; false when it had ended already. What is open is answered.

@@ -18,11 +18,13 @@ use self::core::DialogCore;
 use crate::agent::Agent;
 use crate::message::replaces::Replaces;
 use crate::{CallInfo, SipError};
+use futures::StreamExt;
+use futures::channel::mpsc;
 pub use referral::{ReferReply, Referral};
 pub use reoffer::OfferReply;
 use rsipstack::sip::Method;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 pub use transfer::{Transfer, TransferProgress};
 
 /// An answered call. Dropping it ends the call with BYE.
@@ -83,7 +85,7 @@ impl Dialog {
 
     /// Waits for the next event. The last one is `Ended`, then `None`. Safe to cancel.
     pub async fn next_event(&mut self) -> Option<DialogEvent> {
-        if let Some(event) = self.events.recv().await {
+        if let Some(event) = self.events.next().await {
             return Some(*event);
         }
         if std::mem::replace(&mut self.end_told, true) {

@@ -3,6 +3,7 @@
 
 use super::*;
 use edge_protocol::TransferMode;
+use futures::StreamExt;
 
 fn call(id: &str) -> LiveCall {
     LiveCall {
@@ -23,7 +24,7 @@ async fn a_live_call_is_told_to_hang_up_and_a_call_that_is_gone_is_not() {
     assert!(calls.add(call("a")).is_none(), "an id names one call");
     assert!(calls.hang_up("a", EndCause::EndedByEdge));
     assert!(calls.hang_up("a", EndCause::NodeStopped));
-    assert_eq!(told.to_end.recv().await, Some(EndCause::EndedByEdge));
+    assert_eq!(told.to_end.next().await, Some(EndCause::EndedByEdge));
     assert!(!calls.hang_up("b", EndCause::EndedByEdge));
     calls.remove("a");
     assert!(!calls.hang_up("a", EndCause::EndedByEdge));

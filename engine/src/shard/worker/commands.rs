@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use edge_protocol::EndCause;
 
-use tokio::sync::mpsc::Sender;
+use futures::channel::mpsc::Sender;
 
 use super::Worker;
 use crate::call::{Call, CallSetup, MediaSession, MediaSetup};

@@ -32,6 +32,9 @@ impl Worker {
         let mut through: Option<SocketIndex> = None;
         for at in 0..self.due.len() {
             let Some(&index) = self.due.get(at) else { break };
+            if let Some(&next) = self.due.get(at + 1) {
+                self.calls.fetch_ahead(next);
+            }
             let Some(live) = self.calls.at_mut(index) else { continue };
             if live.ended {
                 self.pump(index, now);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use axum::extract::ws::close_code;
 use edge_protocol::{Direction, EndCause};
-use tokio::sync::mpsc::{Receiver, channel};
+use futures::StreamExt;
+use futures::channel::mpsc::{Receiver, channel};
 use uuid::Uuid;
 
 use super::{Heard, Session, Socket, Unreachable};
@@ -180,11 +181,11 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                     // The shard has let go of the call: it stops.
                     None => return EndCause::NodeStopped,
                 },
-                Some(order) = lifetime.orders.recv() => {
+                Some(order) = lifetime.orders.next() => {
                     self.carry_out(*order, (shard, key), &mut handover).await;
                     Ok(())
                 }
-                Some(notice) = lines.recv() => match notice {
+                Some(notice) = lines.next() => match notice {
                     CallNotice::HangUp(cause) => {
                         self.say_the_rest(port).await;
                         // The agent's goodbye takes nothing back of what was ordered.
@@ -207,7 +208,7 @@ impl<S: Socket, D: Dialect> Session<S, D> {
                     self.say_the_rest(port).await;
                     return self.hand_over(handover).await.unwrap_or(EndCause::CallerHungUp);
                 }
-                Some(cause) = lifetime.told_to_end.recv() => return cause,
+                Some(cause) = lifetime.told_to_end.next() => return cause,
                 () = told_to_stop(&mut stop) => return EndCause::NodeStopped,
             };
             if told.is_err() {
