@@ -40,7 +40,7 @@ fn kill_9_loses_at_most_the_last_second() {
     };
     assert_eq!(finished.meta.call_id, "victim");
     let lost_ms = (pushed / 8).saturating_sub(finished.duration_ms);
-    assert!(lost_ms <= 500 + LOOK_MS * u64::from(SPEED_UP), "{lost_ms} of {} ms lost", pushed / 8);
+    assert!(lost_ms <= BLOCK_SAMPLES as u64 / 8 + LOOK_MS * u64::from(SPEED_UP), "{lost_ms} of {} ms lost", pushed / 8);
 
     let mut wav = hound::WavReader::open(&finished.path).unwrap();
     for (index, frame) in wav.samples::<i16>().collect::<Result<Vec<_>, _>>().unwrap().chunks(2).enumerate() {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Room for the header and three blocks of 8 kB, but not for a fourth.
-const DISK_BYTES: u64 = 30_000;
+const DISK_BYTES: u64 = 15_000;
 
 #[tokio::test]
 async fn a_full_disk_is_told_once_and_what_was_written_stays_readable() {

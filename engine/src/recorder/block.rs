@@ -1,16 +1,16 @@
-//! Half a second of a call as it travels from a shard to the recorder: both channels, law-encoded.
+//! A quarter of a second of a call as it travels from a shard to the recorder: both channels, law-encoded.
 //! Rings and files are elsewhere.
 
 use crate::audio::g711::Law;
 
-/// Most samples a block holds per channel: 500 ms at 8 kHz.
-pub const BLOCK_SAMPLES: usize = 4000;
+/// Most samples a block holds per channel: 240 ms at 8 kHz, as many whole frames as fit 4 kB with the other channel's.
+pub const BLOCK_SAMPLES: usize = 1920;
 
 /// Names one recording within this process; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordingId(pub u32);
 
-/// Both channels of a call from [`RecordBlock::offset_samples`] on. Boxed and recycled: 8 kB.
+/// Both channels of a call from [`RecordBlock::offset_samples`] on. Boxed and recycled: 4 kB.
 #[derive(Debug, Clone)]
 pub struct RecordBlock {
     pub recording: RecordingId,

@@ -3,23 +3,32 @@
 //!
 //! All numbers are little-endian.
 //! Header: `TANDEMRJ`, version u16, length u32 of the JSON that follows (`RecordingMeta`), JSON, CRC-32 of all before.
-//! Block: `BLK1`, offset u64 (samples), count u16 (samples), law u8 (0 µ, 1 A), caller bytes, agent bytes, CRC-32.
+//! Block: `BLK1`, offset u64 (samples), count u16 (samples), law u8 (bit 0: 0 µ, 1 A; bit 1, bit 2: the caller, the agent is
+//! silent, and that channel's bytes are left out), caller bytes, agent bytes, CRC-32. Version 1 left out none.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use thiserror::Error;
 
 use crate::audio::g711::Law;
 
-use super::{BLOCK_SAMPLES, RecordBlock, RecordingMeta};
+use super::{RecordBlock, RecordingMeta};
 
 const MAGIC: &[u8; 8] = b"TANDEMRJ";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+/// Versions that can be read.
+const KNOWN: RangeInclusive<u16> = 1..=VERSION;
 const BLOCK_MAGIC: &[u8; 4] = b"BLK1";
+const A_LAW: u8 = 1;
+const CALLER_SILENT: u8 = 2;
+const AGENT_SILENT: u8 = 4;
 /// More than any `From` and `To` need; bounds what a damaged length can ask for.
 const MAX_META_BYTES: usize = 64 * 1024;
+/// More than a block holds: blocks were longer once, and a journal may be from then.
+const MAX_BLOCK_SAMPLES: usize = 4000;
 /// 24 hours: no offset beyond it is believed, so that a damaged one cannot ask for a disk full of silence.
 const MAX_SAMPLES: u64 = 24 * 3600 * 8000;
 
@@ -49,7 +58,7 @@ pub enum JournalError {
     Io(#[from] io::Error),
     #[error("not a recording journal: it does not begin with TANDEMRJ")]
     NotAJournal,
-    #[error("journal version {found} is not known; this is version {VERSION}")]
+    #[error("journal version {found} is not known; this node knows 1 to {VERSION}")]
     UnknownVersion { found: u16 },
     #[error("the header is torn or damaged")]
     TornHeader,
@@ -118,12 +127,14 @@ fn encode_block(block: &RecordBlock, out: &mut Vec<u8>) {
     out.extend_from_slice(BLOCK_MAGIC);
     out.extend_from_slice(&block.offset_samples.to_le_bytes());
     out.extend_from_slice(&(block.caller().len() as u16).to_le_bytes());
-    out.push(match block.law {
-        Law::Mu => 0,
-        Law::A => 1,
-    });
-    out.extend_from_slice(block.caller());
-    out.extend_from_slice(block.agent());
+    let silence = block.law.silence();
+    let channels = [(block.caller(), CALLER_SILENT), (block.agent(), AGENT_SILENT)];
+    let heard = channels.map(|(channel, silent)| (channel, silent, channel.iter().any(|byte| *byte != silence)));
+    let law = if block.law == Law::A { A_LAW } else { 0 };
+    out.push(heard.iter().filter(|(.., heard)| !heard).fold(law, |kind, (_, silent, _)| kind | silent));
+    for (channel, ..) in heard.iter().filter(|(.., heard)| *heard) {
+        out.extend_from_slice(channel);
+    }
     let crc = crc32fast::hash(out);
     out.extend_from_slice(&crc.to_le_bytes());
 }
@@ -147,7 +158,7 @@ fn read_header(bytes: &[u8], rest: &mut &[u8]) -> Result<RecordingMeta, JournalE
         return Err(JournalError::NotAJournal);
     }
     let version = take_array(rest).map(u16::from_le_bytes).ok_or(JournalError::TornHeader)?;
-    if version != VERSION {
+    if !KNOWN.contains(&version) {
         return Err(JournalError::UnknownVersion { found: version });
     }
     let length = take_array(rest).map(u32::from_le_bytes).ok_or(JournalError::TornHeader)? as usize;
@@ -168,20 +179,22 @@ fn read_block(bytes: &[u8], end_samples: u64) -> Option<(JournalBlock, &[u8])> {
     }
     let offset_samples = take_array(&mut rest).map(u64::from_le_bytes)?;
     let count = usize::from(take_array(&mut rest).map(u16::from_le_bytes)?);
-    let law = match take_array(&mut rest)? {
-        [0] => Law::Mu,
-        [1] => Law::A,
-        _ => return None,
-    };
-    if count > BLOCK_SAMPLES || offset_samples < end_samples || offset_samples > MAX_SAMPLES {
+    let [kind] = take_array(&mut rest)?;
+    let law = if kind & A_LAW == 0 { Law::Mu } else { Law::A };
+    if kind > A_LAW | CALLER_SILENT | AGENT_SILENT {
         return None;
     }
-    let caller = take(&mut rest, count)?;
-    let agent = take(&mut rest, count)?;
+    if count > MAX_BLOCK_SAMPLES || offset_samples < end_samples || offset_samples > MAX_SAMPLES {
+        return None;
+    }
+    let mut channel = |silent| match kind & silent {
+        0 => take(&mut rest, count).map(<[u8]>::to_vec),
+        _ => Some(vec![law.silence(); count]),
+    };
+    let (caller, agent) = (channel(CALLER_SILENT)?, channel(AGENT_SILENT)?);
     let covered = bytes.get(..bytes.len() - rest.len())?;
     let crc = take_array(&mut rest).map(u32::from_le_bytes)?;
-    (crc == crc32fast::hash(covered))
-        .then(|| (JournalBlock { offset_samples, law, caller: caller.to_vec(), agent: agent.to_vec() }, rest))
+    (crc == crc32fast::hash(covered)).then_some((JournalBlock { offset_samples, law, caller, agent }, rest))
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {

@@ -11,7 +11,7 @@ use super::{RecordBlock, RecorderCounters};
 /// Empty blocks kept ready for a shard at least, so that a burst of new calls finds one each until the next look.
 const READY_BLOCKS: usize = 128;
 /// For so many recordings one more is kept ready: an eighth of a second's.
-const RECORDINGS_PER_READY_BLOCK: usize = 4;
+const RECORDINGS_PER_READY_BLOCK: usize = 2;
 
 /// One shard's way into the recorder. Every operation is bounded and touches only this shard's rings.
 pub struct ShardTap {

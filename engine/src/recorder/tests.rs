@@ -32,7 +32,10 @@ fn block(id: RecordingId, offset_samples: u64, caller: u8, agent: u8, samples: u
     block
 }
 
-/// Pushes half a second of `caller` and `agent` bytes at `offset_samples`.
+/// Length of a block.
+const BLOCK: u64 = BLOCK_SAMPLES as u64;
+
+/// Pushes a block of `caller` and `agent` bytes at `offset_samples`.
 fn push(tap: &mut ShardTap, id: RecordingId, offset_samples: u64, caller: u8, agent: u8) {
     let mut empty = tap.try_block().expect("an empty block");
     *empty = block(id, offset_samples, caller, agent, BLOCK_SAMPLES);
@@ -65,7 +68,7 @@ fn journal_of_two_blocks(dir: &Path) -> PathBuf {
     let path = dir.join(CALL).with_extension("journal");
     let mut writer = JournalWriter::create(&path, &meta(CALL)).expect("journal");
     writer.write(&block(RecordingId(1), 0, 0x10, 0x20, BLOCK_SAMPLES), &mut Vec::new()).expect("first block");
-    writer.write(&block(RecordingId(1), 4000, 0x30, 0x40, BLOCK_SAMPLES), &mut Vec::new()).expect("second block");
+    writer.write(&block(RecordingId(1), BLOCK, 0x30, 0x40, BLOCK_SAMPLES), &mut Vec::new()).expect("second block");
     path
 }
 
@@ -76,9 +79,9 @@ fn every_sample_lands_where_it_was_recorded_caller_left_agent_right() {
     let id = recorder.handle().open(meta(CALL)).unwrap();
     let caller: Vec<u8> = (0..10_000u32).map(|i| (i % 251) as u8).collect();
     let agent: Vec<u8> = (0..10_000u32).map(|i| (i % 241) as u8).collect();
-    for (index, (caller, agent)) in caller.chunks(4000).zip(agent.chunks(4000)).enumerate() {
+    for (index, (caller, agent)) in caller.chunks(BLOCK_SAMPLES).zip(agent.chunks(BLOCK_SAMPLES)).enumerate() {
         let mut block = tap.try_block().expect("an empty block");
-        block.begin(id, index as u64 * 4000, Law::A);
+        block.begin(id, index as u64 * BLOCK, Law::A);
         assert_eq!(block.append(caller, agent), caller.len());
         tap.push(block);
     }
@@ -101,12 +104,12 @@ fn a_dropped_block_becomes_silence_of_the_same_length_on_both_tracks() {
     let (recorder, mut tap, mut events) = start(dir.path(), 16);
     let id = recorder.handle().open(meta(CALL)).unwrap();
     push(&mut tap, id, 0, 0x10, 0x20);
-    push(&mut tap, id, 8000, 0x30, 0x40);
+    push(&mut tap, id, 2 * BLOCK, 0x30, 0x40);
     recorder.handle().finish(id).unwrap();
 
     let (left, right) = channels(&ready(&mut events).path);
     let expected = |first: u8, third: u8| {
-        [vec![Law::Mu.decode(first); 4000], vec![0; 4000], vec![Law::Mu.decode(third); 4000]].concat()
+        [Law::Mu.decode(first), 0, Law::Mu.decode(third)].map(|sample| vec![sample; BLOCK_SAMPLES]).concat()
     };
     assert_eq!(left, expected(0x10, 0x30));
     assert_eq!(right, expected(0x20, 0x40));
@@ -152,11 +155,11 @@ fn blocks_are_recycled_through_many_more_than_there_are() {
                 None => std::thread::yield_now(),
             }
         };
-        *empty = block(id, index * 4000, 0x10, 0x20, BLOCK_SAMPLES);
+        *empty = block(id, index * BLOCK, 0x10, 0x20, BLOCK_SAMPLES);
         tap.push(empty);
     }
     recorder.handle().finish(id).unwrap();
-    assert_eq!(ready(&mut events).duration_ms, 20_000);
+    assert_eq!(ready(&mut events).duration_ms, 40 * BLOCK / 8);
     assert_eq!(recorder.handle().counters().written.load(Ordering::Relaxed), 40);
 }
 
@@ -184,15 +187,33 @@ fn stopping_finishes_what_is_open() {
     let id = recorder.handle().open(meta(CALL)).unwrap();
     push(&mut tap, id, 0, 0x10, 0x20);
     recorder.stop();
-    assert_eq!(ready(&mut events).duration_ms, 500);
+    assert_eq!(ready(&mut events).duration_ms, BLOCK / 8);
+}
+
+#[test]
+fn a_silent_channel_takes_no_room_in_the_journal_and_is_read_back_as_silence() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join(CALL).with_extension("journal");
+    let mut writer = JournalWriter::create(&path, &meta(CALL)).unwrap();
+    let header = fs::metadata(&path).unwrap().len();
+    let silence = Law::Mu.silence();
+    let written = [(silence, silence), (silence, 0x20), (0x10, silence), (0x10, 0x20)];
+    for (index, (caller, agent)) in (0..).zip(written) {
+        writer.write(&block(RecordingId(1), index * BLOCK, caller, agent, BLOCK_SAMPLES), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(fs::metadata(&path).unwrap().len() - header, 4 * (4 + 8 + 2 + 1 + 4) + 4 * BLOCK);
+    let journal = read_journal(&fs::read(&path).unwrap()).unwrap();
+    let read: Vec<_> = journal.blocks.iter().map(|block| (block.caller[0], block.agent[BLOCK_SAMPLES - 1])).collect();
+    assert_eq!(read, written);
+    assert_eq!(journal.torn_bytes, 0);
 }
 
 #[test]
 fn a_torn_last_block_is_dropped_and_everything_before_it_kept() {
     let dir = TempDir::new().unwrap();
     let whole = fs::read(journal_of_two_blocks(dir.path())).unwrap();
-    let block_bytes = 4 + 8 + 2 + 1 + 8000 + 4;
-    for cut in [1, 5, 4000, block_bytes - 1] {
+    let block_bytes = 4 + 8 + 2 + 1 + 2 * BLOCK_SAMPLES + 4;
+    for cut in [1, 5, BLOCK_SAMPLES, block_bytes - 1] {
         let journal = read_journal(&whole[..whole.len() - cut]).unwrap();
         assert_eq!(journal.blocks.len(), 1, "cut {cut}");
         assert_eq!(journal.torn_bytes, block_bytes - cut);
@@ -223,8 +244,8 @@ fn left_over_journals_become_files_at_the_next_start() {
     match events.blocking_recv() {
         Some(RecordingEvent::Recovered(finished)) => {
             assert_eq!(finished.meta, meta(CALL));
-            assert_eq!(finished.duration_ms, 1000);
-            assert_eq!(channels(&finished.path).0.len(), 8000);
+            assert_eq!(finished.duration_ms, 2 * BLOCK / 8);
+            assert_eq!(channels(&finished.path).0.len(), 2 * BLOCK_SAMPLES);
         }
         other => panic!("not recovered: {other:?}"),
     }
@@ -284,7 +305,7 @@ fn a_call_whose_journal_cannot_be_made_goes_on_and_others_are_recorded() {
         }
         other => panic!("not reported: {other:?}"),
     }
-    assert_eq!(ready(&mut events).duration_ms, 500);
+    assert_eq!(ready(&mut events).duration_ms, BLOCK / 8);
     assert_eq!(recorder.handle().counters().dropped_by_disk.load(Ordering::Relaxed), 1);
 }
 
