@@ -62,7 +62,7 @@ fn voice_detector(c: &mut Criterion) {
 
 /// What only some calls have: an agent that speaks, noise suppression, a caller who waits.
 fn beside(c: &mut Criterion) {
-    let mut echo = EchoWatch::new();
+    let mut echo = EchoWatch::default();
     by_frames(c, "echo, a frame said and one heard", |frame| {
         echo.said(frame);
         echo.heard(frame)

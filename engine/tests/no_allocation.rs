@@ -88,6 +88,7 @@ fn a_call_that_waits_for_a_tool_allocates_nothing() {
     call.ssrc = 0xD00D;
     call.caller_says(SPEECH);
     call.run_until("filler", |c| c.voice_bytes() > 0);
+    call.run_for(40);
     assert_eq!(allocations(&mut call, &[0xFF; 320], 500), 0);
 }
 
@@ -133,6 +134,7 @@ fn a_call_in_which_the_agent_hears_its_echo_allocates_nothing() {
     call.ssrc = 0xD00D;
     call.caller_says(SPEECH);
     call.run_until("answer", |c| c.has(|k| matches!(k, EventKind::AnswerStarted { .. })));
+    call.run_for(40);
     // What the agent said 20 ms ago, 12 dB quieter: the gate is open, and nobody speaks.
     let counted = allocations_with(&mut call, 300, |_, said, frame| {
         for (to, byte) in frame.iter_mut().zip(said) {

@@ -20,8 +20,9 @@ const MERGE_FROM_SILENCE: usize = 32;
 /// Remembers what was played, makes up what is missing, and joins both without a click.
 #[derive(Debug, Clone)]
 pub struct Concealer {
-    /// What was heard last, received or made up.
+    /// What was heard last, received or made up: a ring, as every frame comes by here, and where its oldest sample is.
     heard: [i16; HISTORY],
+    oldest: usize,
     /// The same as it was when the loss began: what is repeated.
     history: [i16; HISTORY],
     /// Samples made up since the last received one.
@@ -42,6 +43,7 @@ impl Concealer {
     pub const fn new() -> Self {
         Self {
             heard: [0; HISTORY],
+            oldest: 0,
             history: [0; HISTORY],
             made_up: 0,
             lag: MAX_LAG,
@@ -108,10 +110,13 @@ impl Concealer {
     }
 
     /// The last `N` samples heard, oldest first. `N` is at most 390.
-    pub fn last<const N: usize>(&self) -> &[i16; N] {
+    pub fn last<const N: usize>(&self) -> [i16; N] {
         const { assert!(N <= HISTORY) };
-        // The assertion above makes this always a whole chunk.
-        self.heard.last_chunk().unwrap_or(&[0; N])
+        let (newer, older) = self.heard.split_at(self.oldest);
+        let mut last = [0; N];
+        let heard = older.iter().chain(newer).skip(HISTORY - N);
+        last.iter_mut().zip(heard).for_each(|(to, sample)| *to = *sample);
+        last
     }
 
     /// Makes up what would have come next, for what now comes to be blended with.
@@ -131,19 +136,18 @@ impl Concealer {
     fn prepare(&mut self) {
         self.tail_length = 0;
         self.tail_at = 0;
-        self.history = self.heard;
+        self.history = self.last();
         self.noise_peak = self.noise.peak();
         self.lag = best_lag(&self.history, 160).lag;
         self.jump = i32::from(self.history[HISTORY - 1]) - i32::from(self.history[HISTORY - 1 - self.lag]);
     }
 
     fn remember(&mut self, samples: &[i16]) {
-        if let Some(latest) = samples.last_chunk::<HISTORY>() {
-            self.heard = *latest;
-            return;
-        }
-        self.heard.copy_within(samples.len().., 0);
-        self.heard[HISTORY - samples.len()..].copy_from_slice(samples);
+        let latest = &samples[samples.len().saturating_sub(HISTORY)..];
+        let (first, second) = latest.split_at(latest.len().min(HISTORY - self.oldest));
+        self.heard[self.oldest..self.oldest + first.len()].copy_from_slice(first);
+        self.heard[..second.len()].copy_from_slice(second);
+        self.oldest = (self.oldest + latest.len()) % HISTORY;
     }
 
     /// Sample `at` of the made-up signal.

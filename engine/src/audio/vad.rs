@@ -49,16 +49,18 @@ const WARM_UP: usize = 6;
 const TONE_FRAMES: usize = 5;
 const TONE_RANGE_DB: f32 = 0.3;
 
-/// One caller's voice detector. Fixed in size once something was heard.
+/// Frames for which the gate has been closed after which the neural detector is let go of (2 s): it takes more than all else
+/// a call has, and half of the time nobody speaks.
+const LET_GO_AFTER: u32 = 100;
+
+/// One caller's voice detector.
 pub struct VoiceDetector {
     thresholds: Thresholds,
     floor: NoiseFloor,
-    /// Made when the gate opens first: a line that stays quiet needs none.
-    detector: Option<Box<Detector>>,
-    upsampler: Upsampler,
-    /// 16 kHz samples that are not a whole window yet.
-    pending: [i16; WINDOW],
-    pending_length: usize,
+    /// Made when the gate opens: a quiet line needs none.
+    neural: Option<Box<Neural>>,
+    /// Frames since the gate closed.
+    closed_for: u32,
     /// The last frames while the gate was closed, and the place of the oldest.
     before: [[i16; FRAME_SAMPLES]; WARM_UP],
     oldest: usize,
@@ -70,6 +72,15 @@ pub struct VoiceDetector {
     score: f32,
 }
 
+/// Earshot, which takes 16 kHz.
+struct Neural {
+    detector: Detector,
+    upsampler: Upsampler,
+    /// 16 kHz samples that are not a whole window yet.
+    pending: [i16; WINDOW],
+    pending_length: usize,
+}
+
 impl VoiceDetector {
     pub fn new() -> Self {
         Self::with_thresholds(Thresholds::default())
@@ -79,10 +90,8 @@ impl VoiceDetector {
         Self {
             thresholds,
             floor: NoiseFloor::new(),
-            detector: None,
-            upsampler: Upsampler::new(),
-            pending: [0; WINDOW],
-            pending_length: 0,
+            neural: None,
+            closed_for: 0,
             before: [[0; FRAME_SAMPLES]; WARM_UP],
             oldest: 0,
             open_for: 0,
@@ -111,12 +120,17 @@ impl VoiceDetector {
             self.score = 0.0;
             self.before[self.oldest] = *frame;
             self.oldest = (self.oldest + 1) % WARM_UP;
+            self.closed_for = self.closed_for.saturating_add(1);
+            if self.closed_for == LET_GO_AFTER {
+                self.neural = None;
+            }
             return Voice { voiced: false, level_dbov };
         }
         if !was_open {
             self.warm_up();
         }
-        self.detect(frame);
+        self.closed_for = 0;
+        self.listen(frame);
         let enough = if self.voiced { self.thresholds.voice_off } else { self.thresholds.voice_on };
         self.voiced = self.score >= enough && !self.is_tone();
         Voice { voiced: self.voiced, level_dbov }
@@ -144,17 +158,33 @@ impl VoiceDetector {
     }
 
     fn warm_up(&mut self) {
-        self.detector.get_or_insert_with(Detector::default_boxed).reset();
-        self.pending_length = 0;
+        self.neural.get_or_insert_default().begin();
         let mut before = self.before;
         before.rotate_left(self.oldest);
         for frame in &before {
-            self.detect(frame);
+            self.listen(frame);
         }
     }
 
-    /// Runs earshot over the windows that this frame completes, and keeps the last score.
-    fn detect(&mut self, frame: &[i16; FRAME_SAMPLES]) {
+    fn listen(&mut self, frame: &[i16; FRAME_SAMPLES]) {
+        if let Some(score) = self.neural.as_mut().and_then(|neural| neural.detect(frame)) {
+            self.score = score;
+        }
+    }
+}
+
+// === impl Neural ===
+
+impl Neural {
+    /// What comes does not follow what was heard before.
+    fn begin(&mut self) {
+        self.detector.reset();
+        self.pending_length = 0;
+    }
+
+    /// Runs earshot over the windows that this frame completes; the last one's score.
+    fn detect(&mut self, frame: &[i16; FRAME_SAMPLES]) -> Option<f32> {
+        let mut score = None;
         let mut samples = [0; UPSAMPLED];
         self.upsampler.process(frame, &mut samples);
         let mut rest: &[i16] = &samples;
@@ -164,10 +194,17 @@ impl VoiceDetector {
             self.pending_length += now.len();
             rest = later;
             if self.pending_length == WINDOW {
-                self.score = self.detector.as_mut().map_or(0.0, |detector| detector.predict_i16(&self.pending));
+                score = Some(self.detector.predict_i16(&self.pending));
                 self.pending_length = 0;
             }
         }
+        score
+    }
+}
+
+impl Default for Neural {
+    fn default() -> Self {
+        Self { detector: Detector::default(), upsampler: Upsampler::new(), pending: [0; WINDOW], pending_length: 0 }
     }
 }
 

@@ -38,8 +38,6 @@ const ECHO_FRAMES: u32 = 17;
 /// Samples compared for a pitch, and how alike they must be.
 const PITCH_WINDOW: usize = 160;
 const PITCHED: f32 = 0.55;
-/// `best_lag` looks at this much more than its window.
-const PITCH_SAMPLES: usize = 2 * FRAME_SAMPLES;
 
 /// One frame of the caller's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +60,8 @@ pub struct Ears {
     near_for: u32,
     /// Frames in which the agent may still be heard.
     agent_frames: u32,
-    /// The frame before and this one.
-    recent: [i16; PITCH_SAMPLES],
+    /// The frame before.
+    before: [i16; FRAME_SAMPLES],
 }
 
 // === impl Ears ===
@@ -73,11 +71,11 @@ impl Default for Ears {
         Self {
             detector: VoiceDetector::new(),
             background: Background::new(),
-            echo: EchoWatch::new(),
+            echo: EchoWatch::default(),
             level_dbov: USUAL_LEVEL_DBOV,
             near_for: 0,
             agent_frames: 0,
-            recent: [0; PITCH_SAMPLES],
+            before: [0; FRAME_SAMPLES],
         }
     }
 }
@@ -93,11 +91,11 @@ impl Ears {
     ) -> CallerVoice {
         let voice = self.detector.push(caller);
         self.background.follow(voice.level_dbov);
-        self.recent.copy_within(FRAME_SAMPLES.., 0);
-        self.recent[FRAME_SAMPLES..].copy_from_slice(caller);
+        let before = std::mem::replace(&mut self.before, *caller);
         self.agent_frames =
             if over_agent || agent.is_some() { ECHO_FRAMES } else { self.agent_frames.saturating_sub(1) };
         if self.agent_frames == 0 {
+            self.echo.rest();
             if voice.voiced {
                 self.follow_level(voice);
             }
@@ -118,7 +116,8 @@ impl Ears {
         self.near_for = if as_loud { NEAR_FRAMES } else { self.near_for.saturating_sub(1) };
         let near = voice.voiced && self.near_for > 0 && !echo;
         let voiced = near || (voice.voiced && loud && !echo);
-        let pitched = near && best_lag(&self.recent, PITCH_WINDOW).likeness >= PITCHED;
+        // The lags looked at reach into the frame before.
+        let pitched = near && best_lag([before, *caller].as_flattened(), PITCH_WINDOW).likeness >= PITCHED;
         CallerVoice { voiced, near, pitched }
     }
 

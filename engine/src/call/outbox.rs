@@ -133,7 +133,12 @@ impl Outbox {
     }
 
     pub fn pop_fact(&mut self) -> Option<CallEvent> {
-        self.facts.pop_front()
+        let fact = self.facts.pop_front();
+        if self.facts.is_empty() {
+            // There is seldom one, and room for four of them takes more than a kilobyte.
+            self.facts = VecDeque::new();
+        }
+        fact
     }
 
     /// Number of the next event; `RecordingReady` takes it up where the call ends.

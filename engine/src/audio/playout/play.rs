@@ -113,7 +113,7 @@ impl Playout {
         }
         let mut signal = [0; BEHIND + FRAME_SAMPLES];
         let (behind, frame) = signal.split_at_mut(BEHIND);
-        behind.copy_from_slice(self.concealer.last::<BEHIND>());
+        behind.copy_from_slice(&self.concealer.last::<BEHIND>());
         self.decode(frame);
         let Some(repeated) = stretch::lengthen(&signal, out) else { return false };
         self.concealer.received(out);
