@@ -100,7 +100,10 @@ fn main() -> ExitCode {
         Err(error) => return failed(&format!("cannot start the runtime: {error}")),
     };
     let outcome = match cli.command {
-        Command::Run(args) => runtime.block_on(run(args)),
+        // On a worker, as all that it begins: otherwise every call would wake this thread beside it.
+        Command::Run(args) => runtime
+            .block_on(runtime.spawn(run(args)))
+            .unwrap_or_else(|ended| Err(format!("the node's task ended: {ended}"))),
         Command::OfflineSpeech { agent, listen, child } => {
             match runtime.block_on(serve_offline_speech(agent, listen)) {
                 Err(error) if child => {
