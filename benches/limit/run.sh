@@ -29,15 +29,15 @@ stub_start() {
     export TANDEM_SPEECH__BASE_URL=http://127.0.0.1:$port/v1 TANDEM_SPEECH__API_KEY=none
 }
 
-# node_start: a node that finds core 0 alone, and Kamailio on core 1; sets node_pid and node_sip.
+# node_start: a node that finds core 0 alone, and Kamailio, with all its processes, on core 1; sets node_pid and node_sip.
 node_start() {
-    local cores
+    local cores pid
     cores=$(taskset -cp $$ | sed 's/.*: //')
     taskset -cp 0 $$ > "$logs/taskset.log"
     stack_start 1
     taskset -cp "$cores" $$ >> "$logs/taskset.log"
     node_pid=${stack_pids[-2]}
-    taskset -acp 1 "${stack_pids[-1]}" >> "$logs/taskset.log"
+    for pid in $(pgrep -g "${stack_pids[-1]}"); do taskset -cp 1 "$pid" >> "$logs/taskset.log"; done
     node_sip=$(sed -n 's/.*sip:\(127.0.0.1:[0-9]*\).*/\1/p' "$stack_dir/nodes.list" | head -n 1)
 }
 

@@ -72,7 +72,7 @@ fn victim() {
         tap.push(block);
         println!("pushed {}", first + BLOCK_SAMPLES as u64);
         #[expect(clippy::disallowed_methods, reason = "the victim speaks at its pace until it is killed")]
-        std::thread::sleep(Duration::from_millis(500) / SPEED_UP);
+        std::thread::sleep(Duration::from_millis(BLOCK_SAMPLES as u64 / 8) / SPEED_UP);
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Room for the header and three blocks of 8 kB, but not for a fourth.
+/// Room for the header and three blocks of 4 kB, but not for a fourth.
 const DISK_BYTES: u64 = 15_000;
 
 #[tokio::test]

@@ -22,9 +22,6 @@ use crate::call::{AgentSettings, CallCommand, KeysBy, MediaSession, TransferWish
 use crate::config::{Config, Dtmf};
 use crate::shard::{CallKey, CallNotice, NOTICES, ShardHandle};
 
-/// Answers to offers of ours that may wait.
-const OFFERS: usize = 2;
-
 /// A call's place on its shard and what was agreed for it.
 pub struct CallMedia {
     pub shard: ShardHandle,
@@ -93,7 +90,8 @@ impl SipCall {
         let mut stop = self.node.stop.subscribe();
         let mut our_cause = None;
         let mut transfer = None;
-        let (offered, mut answers) = channel(OFFERS);
+        // Each offer under way has a sender of its own, which has room for its answer.
+        let (offered, mut answers) = channel(0);
         let mut keys = None;
         loop {
             let cause = tokio::select! {

@@ -66,15 +66,9 @@ impl Worker {
             let now = self.config.clock.now();
             let mut received = 0;
             let mut strays = 0;
-            let mut datagrams = self.inbound.datagrams().peekable();
-            let mut ahead = None;
-            while let Some((from, datagram)) = datagrams.next() {
+            for (from, datagram) in self.inbound.datagrams() {
                 received += 1;
-                let call_for = |from, datagram| self.sockets.call_for(socket, kind, from, ssrc_of(datagram), now);
-                // What was nobody's may be somebody's now: of one source several first packets come at a time.
-                let index = ahead.or_else(|| call_for(from, datagram));
-                ahead = datagrams.peek().and_then(|&(from, datagram)| call_for(from, datagram));
-                ahead.iter().for_each(|next| self.calls.fetch_ahead(*next));
+                let index = self.sockets.call_for(socket, kind, from, ssrc_of(datagram), now);
                 let Some(live) = index.and_then(|i| self.calls.at_mut(i)) else {
                     strays += 1;
                     continue;
