@@ -89,9 +89,19 @@ impl Ears {
         agent: Option<&[i16; FRAME_SAMPLES]>,
         over_agent: bool,
     ) -> CallerVoice {
+        let heard = self.listen(caller, agent, over_agent);
+        self.before = *caller;
+        heard
+    }
+
+    fn listen(
+        &mut self,
+        caller: &[i16; FRAME_SAMPLES],
+        agent: Option<&[i16; FRAME_SAMPLES]>,
+        over_agent: bool,
+    ) -> CallerVoice {
         let voice = self.detector.push(caller);
         self.background.follow(voice.level_dbov);
-        let before = std::mem::replace(&mut self.before, *caller);
         self.agent_frames =
             if over_agent || agent.is_some() { ECHO_FRAMES } else { self.agent_frames.saturating_sub(1) };
         if self.agent_frames == 0 {
@@ -117,7 +127,7 @@ impl Ears {
         let near = voice.voiced && self.near_for > 0 && !echo;
         let voiced = near || (voice.voiced && loud && !echo);
         // The lags looked at reach into the frame before.
-        let pitched = near && best_lag([before, *caller].as_flattened(), PITCH_WINDOW).likeness >= PITCHED;
+        let pitched = near && best_lag([self.before, *caller].as_flattened(), PITCH_WINDOW).likeness >= PITCHED;
         CallerVoice { voiced, near, pitched }
     }
 
