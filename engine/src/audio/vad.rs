@@ -49,8 +49,8 @@ const WARM_UP: usize = 6;
 const TONE_FRAMES: usize = 5;
 const TONE_RANGE_DB: f32 = 0.3;
 
-/// Frames for which the gate has been closed after which the neural detector is let go of (2 s): it takes more than all else
-/// a call has, and half of the time nobody speaks.
+/// Frames for which the gate has been closed after which the neural detector is let go of (2 s): it takes nearly as much
+/// memory as the rest of a call, and half of the time nobody speaks.
 const LET_GO_AFTER: u32 = 100;
 
 /// One caller's voice detector.
