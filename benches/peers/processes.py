@@ -46,7 +46,7 @@ class Process:
     """A server, from when it is ready to the end of the block."""
 
     def __init__(self, command, directory, ready, patience_s=60, **environment):
-        name = next(Path(str(part)).name for part in command if "/" in str(part))
+        name = next((Path(str(part)).name for part in command if "/" in str(part)), command[0])
         self.log = Path(directory) / f"{name}.log"
         self.process = subprocess.Popen([str(part) for part in command], cwd=directory, stdin=subprocess.DEVNULL,
                                         stdout=open(self.log, "a"), stderr=subprocess.STDOUT,

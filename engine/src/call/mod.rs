@@ -86,7 +86,8 @@ pub struct Call {
     /// If the agent wants it: what is listened to passes here, what is recorded does not.
     noise: Option<Box<NoiseSuppressor>>,
     diagnosis: Diagnosis,
-    tones: ToneDetector,
+    /// Made when keys can only come as tones.
+    tones: Option<Box<ToneDetector>>,
     key_sources: KeySources,
     key_sender: KeySender,
     /// Made when there is somebody to be heard: a call that rests from the start needs none.
@@ -126,7 +127,7 @@ impl Call {
         let mut call = Self {
             noise: setup.agent.noise_suppression.then(Box::default),
             diagnosis: Diagnosis::new(now),
-            tones: ToneDetector::new(),
+            tones: None,
             key_sources: KeySources::default(),
             key_sender: KeySender::new(),
             ears: None,
@@ -342,7 +343,7 @@ impl Call {
             self.diagnosis.hear(pcm);
         }
         let events = self.line.rtp().is_none_or(|leg| leg.session().telephone_event.is_some());
-        if !events && let Some(key) = self.tones.push(pcm) {
+        if !events && let Some(key) = self.tones.get_or_insert_default().push(pcm) {
             self.key_pressed(now, key, KeySource::Tones);
         }
     }

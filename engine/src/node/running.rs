@@ -56,6 +56,7 @@ impl RunningNode {
         let audiosocket =
             self.audiosocket.map(|listener| tokio::spawn(websocket::audiosocket::listen(node.clone(), listener)));
         let load = tokio::spawn(node.clone().watch_load(sip.clone()));
+        let memory = tokio::spawn(node.clone().return_memory());
         tracing::info!(node = node.name(), sip = %sip.local_addr(), http = %node.config.http, agent = %node.config.agent.display(), "ready");
 
         let drained = async {
@@ -89,6 +90,7 @@ impl RunningNode {
             }
         }
         load.abort();
+        memory.abort();
         if let Some(audiosocket) = audiosocket {
             audiosocket.abort();
         }

@@ -1,16 +1,19 @@
-//! A quarter of a second of a call as it travels from a shard to the recorder: both channels, law-encoded.
+//! A piece of a call as it travels from a shard to the recorder: both channels, law-encoded, or the one that is heard.
 //! Rings and files are elsewhere.
 
 use crate::audio::g711::Law;
 
-/// Most samples a block holds per channel: 240 ms at 8 kHz, as many whole frames as fit 4 kB with the other channel's.
-pub const BLOCK_SAMPLES: usize = 1920;
+/// Bytes a block holds, of one channel or of both.
+const BLOCK_BYTES: usize = 1920;
+
+/// Most samples a block holds of each channel if both are heard: 120 ms at 8 kHz. Of one alone it holds twice as many.
+pub const BLOCK_SAMPLES: usize = BLOCK_BYTES / 2;
 
 /// Names one recording within this process; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordingId(pub u32);
 
-/// Both channels of a call from [`RecordBlock::offset_samples`] on. Boxed and recycled: 4 kB.
+/// What was said in a call from [`RecordBlock::offset_samples`] on. Boxed and recycled: 2 kB.
 #[derive(Debug, Clone)]
 pub struct RecordBlock {
     pub recording: RecordingId,
@@ -18,10 +21,13 @@ pub struct RecordBlock {
     pub offset_samples: u64,
     /// Law of both channels. When a call changes its codec, the block ends early and the next has the new law.
     pub law: Law,
-    /// Valid samples in each channel, at most [`BLOCK_SAMPLES`].
+    /// Valid samples in each channel.
     samples: usize,
-    caller: [u8; BLOCK_SAMPLES],
-    agent: [u8; BLOCK_SAMPLES],
+    /// Whether there is a channel of the caller's, of the agent's. One that is silent all along has no place.
+    caller_heard: bool,
+    agent_heard: bool,
+    /// The caller's channel, and from the middle on the agent's; if there is but one, that.
+    bytes: [u8; BLOCK_BYTES],
 }
 
 // === impl RecordBlock ===
@@ -29,14 +35,14 @@ pub struct RecordBlock {
 impl RecordBlock {
     /// A block that belongs to nobody yet.
     pub(crate) fn empty() -> Box<Self> {
-        let silence = Law::Mu.silence();
         Box::new(Self {
             recording: RecordingId(0),
             offset_samples: 0,
             law: Law::Mu,
             samples: 0,
-            caller: [silence; BLOCK_SAMPLES],
-            agent: [silence; BLOCK_SAMPLES],
+            caller_heard: false,
+            agent_heard: false,
+            bytes: [0; BLOCK_BYTES],
         })
     }
 
@@ -49,11 +55,20 @@ impl RecordBlock {
     }
 
     /// Appends the same stretch of both channels; takes as much as fits and as both have, returns how many samples.
+    /// What comes first decides which channels there are: none are taken in which another one is heard.
     pub fn append(&mut self, caller: &[u8], agent: &[u8]) -> usize {
+        let silence = self.law.silence();
+        let [caller_heard, agent_heard] = [caller, agent].map(|channel| channel.iter().any(|byte| *byte != silence));
+        if self.samples == 0 {
+            (self.caller_heard, self.agent_heard) = (caller_heard, agent_heard);
+        } else if (caller_heard && !self.caller_heard) || (agent_heard && !self.agent_heard) {
+            return 0;
+        }
         let taken = self.room().min(caller.len()).min(agent.len());
-        let place = self.samples..self.samples + taken;
-        for (channel, samples) in [(&mut self.caller, caller), (&mut self.agent, agent)] {
-            if let (Some(free), Some(samples)) = (channel.get_mut(place.clone()), samples.get(..taken)) {
+        let channels = [(self.caller_heard, 0, caller), (self.agent_heard, self.agent_start(), agent)];
+        for (_, start, samples) in channels.into_iter().filter(|(heard, ..)| *heard) {
+            let place = start + self.samples;
+            if let (Some(free), Some(samples)) = (self.bytes.get_mut(place..place + taken), samples.get(..taken)) {
                 free.copy_from_slice(samples);
             }
         }
@@ -63,7 +78,8 @@ impl RecordBlock {
 
     /// Samples that still fit.
     pub fn room(&self) -> usize {
-        BLOCK_SAMPLES - self.samples
+        let most = if self.caller_heard && self.agent_heard { BLOCK_SAMPLES } else { BLOCK_BYTES };
+        most - self.samples
     }
 
     pub fn is_full(&self) -> bool {
@@ -74,13 +90,23 @@ impl RecordBlock {
         self.samples == 0
     }
 
-    /// The caller's law bytes.
-    pub fn caller(&self) -> &[u8] {
-        &self.caller[..self.samples]
+    /// Samples in each channel.
+    pub fn samples(&self) -> usize {
+        self.samples
     }
 
-    /// The agent's law bytes, as many as the caller's.
-    pub fn agent(&self) -> &[u8] {
-        &self.agent[..self.samples]
+    /// The caller's law bytes; `None` if nothing is heard of the caller.
+    pub fn caller(&self) -> Option<&[u8]> {
+        if self.caller_heard { self.bytes.get(..self.samples) } else { None }
+    }
+
+    /// The agent's law bytes; `None` if nothing is heard of the agent.
+    pub fn agent(&self) -> Option<&[u8]> {
+        let start = self.agent_start();
+        if self.agent_heard { self.bytes.get(start..start + self.samples) } else { None }
+    }
+
+    fn agent_start(&self) -> usize {
+        if self.caller_heard { BLOCK_SAMPLES } else { 0 }
     }
 }

@@ -126,14 +126,12 @@ fn encode_block(block: &RecordBlock, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(BLOCK_MAGIC);
     out.extend_from_slice(&block.offset_samples.to_le_bytes());
-    out.extend_from_slice(&(block.caller().len() as u16).to_le_bytes());
-    let silence = block.law.silence();
+    out.extend_from_slice(&(block.samples() as u16).to_le_bytes());
     let channels = [(block.caller(), CALLER_SILENT), (block.agent(), AGENT_SILENT)];
-    let heard = channels.map(|(channel, silent)| (channel, silent, channel.iter().any(|byte| *byte != silence)));
     let law = if block.law == Law::A { A_LAW } else { 0 };
-    out.push(heard.iter().filter(|(.., heard)| !heard).fold(law, |kind, (_, silent, _)| kind | silent));
-    for (channel, ..) in heard.iter().filter(|(.., heard)| *heard) {
-        out.extend_from_slice(channel);
+    out.push(channels.iter().filter(|(bytes, _)| bytes.is_none()).fold(law, |kind, (_, silent)| kind | silent));
+    for bytes in channels.iter().filter_map(|(bytes, _)| *bytes) {
+        out.extend_from_slice(bytes);
     }
     let crc = crc32fast::hash(out);
     out.extend_from_slice(&crc.to_le_bytes());

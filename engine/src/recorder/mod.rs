@@ -95,7 +95,7 @@ pub struct RecorderConfig {
     pub dir: PathBuf,
     /// Number of [`ShardTap`]s to hand out.
     pub shards: usize,
-    /// Most blocks (4 kB each) one shard may hold at once: one per call plus what waits for the disk.
+    /// Most blocks (2 kB each) one shard may hold at once: one per call plus what waits for the disk.
     pub blocks_per_shard: usize,
 }
 
@@ -130,7 +130,7 @@ pub struct RecorderCounters {
 
 impl RecorderConfig {
     pub fn new(dir: impl Into<PathBuf>, shards: usize) -> Self {
-        Self { dir: dir.into(), shards, blocks_per_shard: 16_384 }
+        Self { dir: dir.into(), shards, blocks_per_shard: 32_768 }
     }
 }
 

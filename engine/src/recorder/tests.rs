@@ -327,7 +327,32 @@ fn a_block_takes_only_what_fits_and_what_both_channels_have() {
     assert_eq!(block.append(&[1; 5000], &[2; 5000]), BLOCK_SAMPLES - 100);
     assert!(block.is_full());
     assert_eq!(block.append(&[1; 160], &[2; 160]), 0);
-    assert_eq!((block.caller().len(), block.agent().len()), (BLOCK_SAMPLES, BLOCK_SAMPLES));
+    assert_eq!([block.caller(), block.agent()].map(|channel| channel.unwrap().len()), [BLOCK_SAMPLES; 2]);
+}
+
+#[test]
+fn a_block_has_twice_the_room_for_one_channel_and_ends_where_another_is_heard() {
+    let silence = [Law::Mu.silence(); 160];
+    let mut block = RecordBlock::empty();
+    block.begin(RecordingId(7), 0, Law::Mu);
+    for _ in 0..6 {
+        assert_eq!(block.append(&silence, &[2; 160]), 160);
+    }
+    assert_eq!((block.caller(), block.room()), (None, BLOCK_SAMPLES));
+    assert_eq!(block.append(&[1; 160], &[2; 160]), 0, "there is no room for the caller");
+    assert_eq!(block.append(&silence, &silence), 160, "a silence on the way is part of it");
+    assert_eq!(block.agent().unwrap(), [&[2; 960][..], &silence].concat());
+
+    block.begin(RecordingId(7), 1120, Law::Mu);
+    for _ in 0..12 {
+        assert_eq!(block.append(&[1; 160], &silence), 160);
+    }
+    assert!(block.is_full());
+    assert_eq!((block.caller(), block.agent()), (Some(&[1; 1920][..]), None));
+
+    block.begin(RecordingId(7), 3040, Law::Mu);
+    assert_eq!(block.append(&[1; 160], &[2; 160]), 160);
+    assert_eq!((block.caller(), block.agent()), (Some(&[1; 160][..]), Some(&[2; 160][..])));
 }
 
 proptest! {

@@ -24,17 +24,21 @@ impl Tape {
 
     /// Takes one tick's frames: what the caller said, what the agent said.
     pub fn take(&mut self, (caller, agent): (&[u8; FRAME_SAMPLES], &[u8; FRAME_SAMPLES]), tap: &mut ShardTap) {
-        if self.block.is_none() {
-            self.block = tap.try_block();
-            if let Some(block) = self.block.as_mut() {
-                block.begin(self.recording, self.position, self.law);
+        let offset = self.position;
+        self.position += FRAME_SAMPLES as u64;
+        if let Some(block) = self.block.as_mut() {
+            let taken = block.append(caller, agent);
+            if block.room() < FRAME_SAMPLES || taken == 0 {
+                self.finish(tap);
+            }
+            if taken > 0 {
+                return;
             }
         }
-        self.position += FRAME_SAMPLES as u64;
-        let Some(block) = self.block.as_mut() else { return };
-        block.append(caller, agent);
-        if block.room() < FRAME_SAMPLES {
-            self.finish(tap);
+        self.block = tap.try_block();
+        if let Some(block) = self.block.as_mut() {
+            block.begin(self.recording, offset, self.law);
+            block.append(caller, agent);
         }
     }
 

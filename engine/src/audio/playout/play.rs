@@ -223,10 +223,12 @@ impl Playout {
         if let Some(decoding) = &mut self.decoding {
             return decoding.read(self.line, out);
         }
-        let (first, second) = self.store.pieces(self.line, out.len());
-        let (head, tail) = out.split_at_mut(first.len());
-        self.law.decode_into(first, head);
-        self.law.decode_into(second, tail);
+        let mut rest = out;
+        for piece in self.store.pieces(self.line, rest.len()) {
+            let (samples, after) = rest.split_at_mut(piece.len());
+            self.law.decode_into(piece, samples);
+            rest = after;
+        }
     }
 
     /// `samples` from `line` on are done with.

@@ -88,8 +88,7 @@ proptest! {
         let run = rest.iter().take_while(|slot| slot.is_some()).count();
         prop_assert_eq!(ring.run(origin + from, limit), run);
         prop_assert_eq!(ring.gap(origin + from, limit), rest.iter().position(Option::is_some));
-        let (first, second) = ring.pieces(origin + from, run);
-        let there: Vec<u8> = first.iter().chain(second).copied().collect();
+        let there: Vec<u8> = ring.pieces(origin + from, run).flatten().copied().collect();
         let expected: Vec<u8> = rest.iter().take(run).flatten().copied().collect();
         prop_assert_eq!(there, expected);
     }
