@@ -23,6 +23,8 @@ pub struct Calls {
 
 struct Place {
     generation: u32,
+    /// Here, as it is asked for when the rest of the call is far.
+    socket: Option<SocketIndex>,
     state: PlaceState,
 }
 
@@ -91,11 +93,12 @@ impl Calls {
     /// Takes the place `next_index` named; a call whose media are frames has no socket reserved.
     pub fn reserve(&mut self, reserved: Option<Reserved>) -> CallKey {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: 0, state: PlaceState::Free });
+            self.places.push(Place { generation: 0, socket: None, state: PlaceState::Free });
             self.places.len() as CallIndex - 1
         });
         let place = &mut self.places[index as usize];
         place.generation = place.generation.wrapping_add(1);
+        place.socket = reserved.map(|reserved| reserved.socket);
         place.state = PlaceState::Reserved(reserved);
         self.taken += 1;
         CallKey { shard: self.shard, index, generation: place.generation }
@@ -142,6 +145,11 @@ impl Calls {
             PlaceState::Live(call) => Some(call),
             _ => None,
         }
+    }
+
+    /// The socket a call shares, if its media are packets.
+    pub fn socket_of(&self, index: CallIndex) -> Option<SocketIndex> {
+        self.places.get(index as usize)?.socket
     }
 
     /// A call's turn comes soon. What it has in memory takes longer to come than all that is done with it: between two of its

@@ -28,7 +28,8 @@ impl Worker {
     fn tick_round(&mut self, round: Round, now: Moment) {
         self.due.clear();
         self.ticker.calls(round).iter().for_each(|calls| self.due.extend_from_slice(calls));
-        // The batch goes through one socket at a time; neighbours mostly share theirs.
+        // The batch goes through one socket at a time.
+        self.due.sort_unstable_by_key(|&index| self.calls.socket_of(index));
         let mut through: Option<SocketIndex> = None;
         for at in 0..self.due.len() {
             let Some(&index) = self.due.get(at) else { break };
