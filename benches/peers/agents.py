@@ -47,7 +47,7 @@ class Pipecat:
     def __init__(self, stub, directory):
         if not os.access(PYTHON, os.X_OK):
             raise FileNotFoundError(
-                f"{PYTHON}: make it with python3 -m venv and pip install 'pipecat-ai[silero,openai,websocket]==1.14.0'")
+                f"{PYTHON}: make it with python3 -m venv and pip install 'pipecat-ai[silero,openai,websocket]==1.14.0' uvicorn")
         port = free_port()
         self.target = f"ws://{LOOPBACK}:{port}/ws"
         self.process = Process([PYTHON, HERE / "pipecat/agent.py", port], directory, listens(port),

@@ -26,7 +26,7 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.parts) - {*PARTS, "all"}:
         parser.error(f"{', '.join(unknown)}: there are {', '.join(PARTS)}")
-    rows = []
+    rows, failed = [], False
     for part in options.parts if options.parts and "all" not in options.parts else PARTS:
         try:
             for row in PARTS[part](options):
@@ -34,8 +34,12 @@ def main():
                 print("  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
         except FileNotFoundError as missing:
             print(f"without {part}: {missing}", file=sys.stderr)
+        except SystemExit as why:
+            # What others cost is still worth knowing.
+            print(f"{part} failed: {why}", file=sys.stderr)
+            failed = True
     print()
-    sys.exit(show(rows))
+    sys.exit(show(rows) or failed)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Room for the header and three blocks of 4 kB, but not for a fourth.
-const DISK_BYTES: u64 = 15_000;
+/// Room for the header and three blocks of 2 kB, but not for a fourth.
+const DISK_BYTES: u64 = 7_000;
 
 #[tokio::test]
 async fn a_full_disk_is_told_once_and_what_was_written_stays_readable() {

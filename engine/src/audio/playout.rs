@@ -65,7 +65,8 @@ const JUMP_BACK: i64 = 8000;
 /// The same for a packet that is faster: 250 ms.
 const JUMP_AHEAD: i64 = -2000;
 
-/// One caller's audio on its way in. Fixed in size: nothing is allocated after construction.
+/// One caller's audio on its way in. Nothing is allocated after construction, but for law bytes of more packets than its
+/// thread's calls ever had waiting (`reorder`).
 ///
 /// Positions are samples on a line of their own, onto which the sender's timestamps are mapped, so that a jump of
 /// the sender's clock changes the mapping and nothing else.

@@ -1,4 +1,4 @@
-//! Memory that a burst of calls left behind goes back to the operating system once most of the calls are over.
+//! Memory that a burst of calls left behind goes back to the operating system once nearly all of the calls are over.
 //! How much a call takes is its own affair; that a shard's or the recorder's spare room shrinks is theirs.
 
 use std::sync::Arc;
@@ -12,23 +12,48 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Calls below which nothing is worth the trouble: some megabytes.
 const FEW: usize = 100;
 
+/// A burst is over when of so many calls one is left: who is still talking may have to wait for the allocator meanwhile.
+const ONE_IS_LEFT_OF: usize = 8;
+
+/// Looks until it is done once more: a call's last answers are remembered for 32 s (64*T1), its recording takes its time.
+const ONCE_MORE_AFTER: u32 = 5;
+
+/// What there was and what is owed.
+#[derive(Debug, Default)]
+struct Burst {
+    most: usize,
+    once_more_in: u32,
+}
+
 // === impl Node ===
 
 impl Node {
     /// Runs for as long as the node does.
     pub(super) async fn return_memory(self: Arc<Self>) {
         let mut looks = tokio::time::interval(EVERY);
-        let mut most = 0;
+        let mut burst = Burst::default();
         loop {
             looks.tick().await;
-            let calls = self.active_calls();
-            most = calls.max(most);
-            if most >= FEW && calls <= most / 2 {
-                most = calls;
-                // It goes through all that is free, which takes milliseconds: nobody's task is to wait for it.
+            if burst.is_over(self.active_calls()) {
+                // It goes through all that is free, part by part, which takes milliseconds.
                 let _ = tokio::task::spawn_blocking(return_what_is_free).await;
             }
         }
+    }
+}
+
+// === impl Burst ===
+
+impl Burst {
+    /// Whether this look at the calls there are is one after which there is something to give back.
+    fn is_over(&mut self, calls: usize) -> bool {
+        self.most = self.most.max(calls);
+        self.once_more_in = self.once_more_in.saturating_sub(1);
+        if self.most >= FEW && calls <= self.most / ONE_IS_LEFT_OF {
+            *self = Self { most: calls, once_more_in: ONCE_MORE_AFTER + 1 };
+            return true;
+        }
+        self.once_more_in == 1
     }
 }
 
@@ -45,6 +70,16 @@ fn return_what_is_free() {
 mod tests {
     use super::*;
     use crate::node::load::memory_bytes;
+
+    #[test]
+    fn memory_is_returned_when_few_of_many_calls_are_left_and_once_more_later() {
+        let mut burst = Burst::default();
+        let calls = [0, 500, 1000, 800, 126, 125, 100, 90, 0, 0, 0, 0, 0, 0];
+        let over: Vec<_> = calls.iter().enumerate().filter(|(_, calls)| burst.is_over(**calls)).collect();
+        assert_eq!(over, [(5, &125), (8, &0), (13, &0)]);
+        let mut quiet = Burst::default();
+        assert!((0..99).chain([0; 20]).all(|calls| !quiet.is_over(calls)));
+    }
 
     #[test]
     #[cfg(target_env = "gnu")]

@@ -52,6 +52,7 @@ impl RecordBlock {
         self.offset_samples = offset_samples;
         self.law = law;
         self.samples = 0;
+        (self.caller_heard, self.agent_heard) = (false, false);
     }
 
     /// Appends the same stretch of both channels; takes as much as fits and as both have, returns how many samples.

@@ -10,7 +10,7 @@ use super::{RecordBlock, RecorderCounters};
 
 /// Empty blocks kept ready for a shard at least, so that a burst of new calls finds one each until the next look.
 const READY_BLOCKS: usize = 128;
-/// For so many recordings one more is kept ready: what they take in 60 ms at least.
+/// For so many recordings one more is kept ready: what they take in 60 ms of both sides being heard.
 const RECORDINGS_PER_READY_BLOCK: usize = 2;
 
 /// One shard's way into the recorder. Every operation is bounded and touches only this shard's rings.

@@ -55,3 +55,6 @@ impl Tape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

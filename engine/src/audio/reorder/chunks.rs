@@ -7,6 +7,8 @@ use std::cell::RefCell;
 pub const CHUNK: usize = 256;
 /// Chunks there are besides those promised, so that a few calls may need far more than usual: half a second of audio.
 const SPARE: usize = 16;
+/// Chunks freed, if there are more than promised, for each that is promised no more.
+const FREED_FOR_EACH: usize = 2;
 
 thread_local! {
     static POOL: RefCell<Pool> = const { RefCell::new(Pool { free: Vec::new(), made: 0, promised: 0 }) };
@@ -22,7 +24,7 @@ struct Pool {
 }
 
 /// Whoever holds this finds as many chunks as it says, if all who hold one take no more than that on average. Where they do,
-/// taking allocates what is missing once: it stays until calls end.
+/// taking allocates what is missing once: it stays until so many calls have ended.
 #[derive(Debug)]
 pub struct Promise(usize);
 
@@ -38,7 +40,13 @@ pub fn take() -> Box<[u8; CHUNK]> {
 
 pub fn give_back(chunk: Box<[u8; CHUNK]>) {
     // A thread that ends has no pool any more.
-    let _ = POOL.try_with(|pool| pool.borrow_mut().free.push(chunk));
+    let _ = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        // One that another thread took is not of this pool.
+        if pool.free.len() < pool.made {
+            pool.free.push(chunk);
+        }
+    });
 }
 
 // === impl Pool ===
@@ -72,8 +80,12 @@ impl Drop for Promise {
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             pool.promised = pool.promised.saturating_sub(self.0);
-            while pool.made > pool.wanted() && pool.free.pop().is_some() {
-                pool.made -= 1;
+            // Little by little: as long as there are calls, what was needed once is needed again.
+            let most = if pool.promised == 0 { usize::MAX } else { FREED_FOR_EACH * self.0 };
+            for _ in 0..pool.made.saturating_sub(pool.wanted()).min(most) {
+                if pool.free.pop().is_some() {
+                    pool.made -= 1;
+                }
             }
         });
     }

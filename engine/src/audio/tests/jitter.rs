@@ -67,22 +67,27 @@ proptest! {
     #[test]
     fn the_ring_knows_what_is_there(
         writes in prop::collection::vec((0i64..3000, 1usize..400), 1..20),
+        later in prop::collection::vec((0i64..3000, 1usize..400), 0..10),
         origin in any::<i32>(),
         from in 0i64..3000,
-        forgotten in 0i64..1000,
+        forgotten in 0i64..3000,
     ) {
         let origin = i64::from(origin);
         let mut ring = Reorder::new();
         let mut model = vec![None; CAPACITY];
-        for (at, length) in writes {
-            let bytes: Vec<u8> = (0..length).map(|n| (at as usize * 31 + n) as u8).collect();
-            ring.write(origin + at, &bytes);
-            for (slot, byte) in model[at as usize..].iter_mut().zip(&bytes) {
-                slot.get_or_insert(*byte);
+        let write = |ring: &mut Reorder, model: &mut [Option<u8>], writes: Vec<(i64, usize)>, salt: usize| {
+            for (at, length) in writes {
+                let bytes: Vec<u8> = (0..length).map(|n| (at as usize * 31 + n + salt) as u8).collect();
+                ring.write(origin + at, &bytes);
+                for (slot, byte) in model[at as usize..].iter_mut().zip(&bytes) {
+                    slot.get_or_insert(*byte);
+                }
             }
-        }
+        };
+        write(&mut ring, &mut model, writes, 0);
         ring.forget(origin, origin + forgotten);
         model[..forgotten as usize].fill(None);
+        write(&mut ring, &mut model, later, 7);
         let rest = &model[from as usize..];
         let limit = rest.len();
         let run = rest.iter().take_while(|slot| slot.is_some()).count();

@@ -27,9 +27,13 @@ impl Worker {
 
     fn tick_round(&mut self, round: Round, now: Moment) {
         self.due.clear();
-        self.ticker.calls(round).iter().for_each(|calls| self.due.extend_from_slice(calls));
-        // The batch goes through one socket at a time.
-        self.due.sort_unstable_by_key(|&index| self.calls.socket_of(index));
+        for calls in self.ticker.calls(round) {
+            let first = self.due.len();
+            self.due.extend_from_slice(calls);
+            // The batch goes through one socket at a time. Two calls that hear each other keep their order.
+            let Some(calls) = self.due.get_mut(first..) else { continue };
+            calls.sort_unstable_by_key(|&index| (self.calls.socket_of(index), index));
+        }
         let mut through: Option<SocketIndex> = None;
         for at in 0..self.due.len() {
             let Some(&index) = self.due.get(at) else { break };
