@@ -62,7 +62,7 @@ fn g711_encode(frames: Vec<[i16; FRAME_SAMPLES]>) -> Vec<[i16; FRAME_SAMPLES]> {
 
 #[library_benchmark]
 #[bench::clean(args = (usize::MAX), setup = line, config = at_most(109_707))]
-#[bench::one_packet_in_twenty_lost(args = (20), setup = line, config = at_most(250_548))]
+#[bench::one_packet_in_twenty_lost(args = (20), setup = line, config = at_most(270_100))]
 fn jitter_buffer(mut line: Line) -> Line {
     for _ in 0..SECOND {
         line.step();

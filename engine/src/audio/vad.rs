@@ -2,7 +2,6 @@
 //! What speech means for the conversation (turns, barge-in) is decided in `call`.
 
 use super::FRAME_SAMPLES;
-use super::g711::Law;
 use super::lowest::Lowest;
 use super::products::energy;
 use super::resample::Upsampler;
@@ -62,8 +61,8 @@ pub struct VoiceDetector {
     neural: Option<Box<Neural>>,
     /// Frames since the gate closed.
     closed_for: u32,
-    /// The last frames while the gate was closed, in µ-law as that is enough, and the place of the oldest.
-    before: [[u8; FRAME_SAMPLES]; WARM_UP],
+    /// The last frames while the gate was closed, and the place of the oldest.
+    before: [[i16; FRAME_SAMPLES]; WARM_UP],
     oldest: usize,
     /// Frames the gate stays open for.
     open_for: u32,
@@ -93,7 +92,7 @@ impl VoiceDetector {
             floor: NoiseFloor::new(),
             neural: None,
             closed_for: 0,
-            before: [[Law::Mu.silence(); FRAME_SAMPLES]; WARM_UP],
+            before: [[0; FRAME_SAMPLES]; WARM_UP],
             oldest: 0,
             open_for: 0,
             levels: [SILENCE_DBOV; TONE_FRAMES],
@@ -119,7 +118,7 @@ impl VoiceDetector {
         if self.open_for == 0 {
             self.voiced = false;
             self.score = 0.0;
-            Law::Mu.encode_into(frame, &mut self.before[self.oldest]);
+            self.before[self.oldest] = *frame;
             self.oldest = (self.oldest + 1) % WARM_UP;
             self.closed_for = self.closed_for.saturating_add(1);
             if self.closed_for == LET_GO_AFTER {
@@ -162,10 +161,8 @@ impl VoiceDetector {
         self.neural.get_or_insert_default().begin();
         let mut before = self.before;
         before.rotate_left(self.oldest);
-        for encoded in &before {
-            let mut frame = [0; FRAME_SAMPLES];
-            Law::Mu.decode_into(encoded, &mut frame);
-            self.listen(&frame);
+        for frame in &before {
+            self.listen(frame);
         }
     }
 
