@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU16;
+use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, Result};
 
@@ -15,18 +17,27 @@ const RTP_FIRST: u16 = 20000;
 const SIDE_BY_SIDE: u16 = 2;
 const RTP_BLOCKS: u16 = 6;
 
+/// All other ports, and how many there are for each of those tests.
+const PORTS_FIRST: u16 = 10_000;
+const PORTS: u16 = 4096;
+
+/// Ports asked for by this process.
+static TRIED: AtomicU16 = AtomicU16::new(0);
+
 /// Blocks given to nodes of this process.
 static RTP_TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
 
-/// A port of which the UDP and the TCP one are free, and the next port's too (baresip takes two).
+/// A port of which the UDP and the TCP one are free, and the next port's too (baresip takes two). Not one of the kernel's own
+/// choices: a connection of anybody's may get such a port before it is bound.
 pub fn free_port() -> Result<u16> {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = tcp.local_addr()?.port();
-        let Some(next) = port.checked_add(1) else { continue };
-        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-            && UdpSocket::bind((Ipv4Addr::LOCALHOST, next)).is_ok()
-            && TcpListener::bind((Ipv4Addr::LOCALHOST, next)).is_ok();
+    for _ in 0..PORTS / 2 {
+        let tried = TRIED.fetch_add(1, Relaxed);
+        let at = (std::process::id() as u16 % PORTS).wrapping_mul(16).wrapping_add(tried.wrapping_mul(2)) % PORTS;
+        let port = PORTS_FIRST + slot() % SIDE_BY_SIDE * PORTS + (at & !1);
+        let free = [port, port + 1].iter().all(|port| {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+                && UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+        });
         if free {
             return Ok(port);
         }
@@ -34,12 +45,16 @@ pub fn free_port() -> Result<u16> {
     anyhow::bail!("no two neighbouring free ports on 127.0.0.1")
 }
 
+/// Which of the tests that run at the same time this is.
+fn slot() -> u16 {
+    std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse().ok()).unwrap_or(0)
+}
+
 /// A block of UDP ports nobody on this machine uses.
 pub fn free_rtp_ports() -> Result<RangeInclusive<u16>> {
     let used = udp_ports_in_use()?;
     let mut taken = RTP_TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse::<u16>().ok()).unwrap_or(0);
-    let from = RTP_FIRST + slot % SIDE_BY_SIDE * RTP_BLOCKS * RTP_BLOCK;
+    let from = RTP_FIRST + slot() % SIDE_BY_SIDE * RTP_BLOCKS * RTP_BLOCK;
     let first = (0..RTP_BLOCKS)
         .map(|block| from + block * RTP_BLOCK)
         .find(|first| !taken.contains(first) && !(*first..first + RTP_BLOCK).any(|port| used.contains(&port)))
