@@ -13,8 +13,8 @@ pub mod measured {
     /// A call put through to somebody, both legs, beside rtpengine.
     pub const BRIDGED_CORE_PERCENT: f64 = 0.146;
     /// KiB of a call.
-    pub const LISTENING_KIB: f64 = 36.0;
-    pub const CONVERSING_KIB: f64 = 111.0;
+    pub const LISTENING_KIB: f64 = 37.0;
+    pub const CONVERSING_KIB: f64 = 113.0;
     /// MiB of a node without a call.
     pub const NODE_MIB: f64 = 26.0;
     /// ms of a core for one call's set-up and end: in Kamailio, with its dispatcher; and in the node, with its recording's.
