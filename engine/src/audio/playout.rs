@@ -66,7 +66,7 @@ const JUMP_BACK: i64 = 8000;
 const JUMP_AHEAD: i64 = -2000;
 
 /// One caller's audio on its way in. Nothing is allocated after construction, but for law bytes of more packets than its
-/// thread's calls ever had waiting (`reorder`).
+/// thread's calls have room for together (`reorder`).
 ///
 /// Positions are samples on a line of their own, onto which the sender's timestamps are mapped, so that a jump of
 /// the sender's clock changes the mapping and nothing else.

@@ -89,10 +89,6 @@ impl RecordBlock {
         self.room() == 0
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.samples == 0
-    }
-
     /// Samples in each channel.
     pub fn samples(&self) -> usize {
         self.samples

@@ -14,9 +14,9 @@ use super::journal::JournalWriter;
 use super::*;
 use crate::audio::g711::Law;
 
-const CALL: &str = "0198-call";
+pub(crate) const CALL: &str = "0198-call";
 
-fn meta(call_id: &str) -> RecordingMeta {
+pub(crate) fn meta(call_id: &str) -> RecordingMeta {
     RecordingMeta {
         call_id: call_id.to_owned(),
         started_at_ms: 1_700_000_000_000,
@@ -42,13 +42,13 @@ fn push(tap: &mut ShardTap, id: RecordingId, offset_samples: u64, caller: u8, ag
     tap.push(empty);
 }
 
-fn start(dir: &Path, blocks_per_shard: usize) -> (Recorder, ShardTap, UnboundedReceiver<RecordingEvent>) {
+pub(crate) fn start(dir: &Path, blocks_per_shard: usize) -> (Recorder, ShardTap, UnboundedReceiver<RecordingEvent>) {
     let config = RecorderConfig { blocks_per_shard, ..RecorderConfig::new(dir, 1) };
     let (recorder, mut taps, events) = Recorder::start(config).expect("recorder starts");
     (recorder, taps.remove(0), events)
 }
 
-fn ready(events: &mut UnboundedReceiver<RecordingEvent>) -> FinishedRecording {
+pub(crate) fn ready(events: &mut UnboundedReceiver<RecordingEvent>) -> FinishedRecording {
     match events.blocking_recv() {
         Some(RecordingEvent::Ready(finished)) => finished,
         other => panic!("not ready: {other:?}"),
@@ -56,7 +56,7 @@ fn ready(events: &mut UnboundedReceiver<RecordingEvent>) -> FinishedRecording {
 }
 
 /// Both channels of a file: caller, agent.
-fn channels(path: &Path) -> (Vec<i16>, Vec<i16>) {
+pub(crate) fn channels(path: &Path) -> (Vec<i16>, Vec<i16>) {
     let mut wav = hound::WavReader::open(path).expect("a WAV file");
     let spec = wav.spec();
     assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (2, 8000, 16));

@@ -26,15 +26,16 @@ impl Tape {
     pub fn take(&mut self, (caller, agent): (&[u8; FRAME_SAMPLES], &[u8; FRAME_SAMPLES]), tap: &mut ShardTap) {
         let offset = self.position;
         self.position += FRAME_SAMPLES as u64;
-        if let Some(block) = self.block.as_mut() {
-            let taken = block.append(caller, agent);
-            if block.room() < FRAME_SAMPLES || taken == 0 {
+        if let Some(block) = self.block.as_mut()
+            && block.append(caller, agent) > 0
+        {
+            if block.room() < FRAME_SAMPLES {
                 self.finish(tap);
             }
-            if taken > 0 {
-                return;
-            }
+            return;
         }
+        // Somebody is heard who has no place in it.
+        self.finish(tap);
         self.block = tap.try_block();
         if let Some(block) = self.block.as_mut() {
             block.begin(self.recording, offset, self.law);

@@ -21,7 +21,7 @@ const RTP_BLOCKS: u16 = 6;
 const PORTS_FIRST: u16 = 10_000;
 const PORTS: u16 = 4096;
 
-/// Ports asked for by this process.
+/// Ports this process has tried.
 static TRIED: AtomicU16 = AtomicU16::new(0);
 
 /// Blocks given to nodes of this process.
@@ -31,9 +31,9 @@ static RTP_TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
 /// choices: a connection of anybody's may get such a port before it is bound.
 pub fn free_port() -> Result<u16> {
     for _ in 0..PORTS / 2 {
-        let tried = TRIED.fetch_add(1, Relaxed);
-        let at = (std::process::id() as u16 % PORTS).wrapping_mul(16).wrapping_add(tried.wrapping_mul(2)) % PORTS;
-        let port = PORTS_FIRST + slot() % SIDE_BY_SIDE * PORTS + (at & !1);
+        // Each process begins elsewhere.
+        let at = (std::process::id() as u16).wrapping_mul(16).wrapping_add(TRIED.fetch_add(2, Relaxed)) % PORTS;
+        let port = PORTS_FIRST + slot() % SIDE_BY_SIDE * PORTS + at;
         let free = [port, port + 1].iter().all(|port| {
             TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
                 && UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()

@@ -6,19 +6,13 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::recorder::{Recorder, RecorderConfig, RecordingEvent, RecordingMeta};
+use crate::recorder::tests::{CALL, channels, meta, ready, start};
 
 #[test]
 fn whoever_is_heard_when_it_is_in_the_file_at_its_place() {
     let dir = TempDir::new().unwrap();
-    let (recorder, mut taps, mut events) = Recorder::start(RecorderConfig::new(dir.path(), 1)).unwrap();
-    let meta = RecordingMeta {
-        call_id: "call".to_owned(),
-        started_at_ms: 0,
-        from: "sip:a@example.com".to_owned(),
-        to: "sip:b@example.com".to_owned(),
-    };
-    let id = recorder.handle().open(meta).unwrap();
+    let (recorder, mut tap, mut events) = start(dir.path(), 64);
+    let id = recorder.handle().open(meta(CALL)).unwrap();
     let mut tape = Tape::new(id, Law::Mu);
     let silence = Law::Mu.silence();
     // Runs of frames: one side, both, nobody, turn about, and longer than a block.
@@ -34,23 +28,24 @@ fn whoever_is_heard_when_it_is_in_the_file_at_its_place() {
         (2, 0, 0),
         (9, 0, 5),
     ];
-    let mut expected = Vec::new();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let mut expect = |caller: u8, agent: u8, frames: usize| {
+        left.resize(left.len() + frames * FRAME_SAMPLES, Law::Mu.decode(caller));
+        right.resize(right.len() + frames * FRAME_SAMPLES, Law::Mu.decode(agent));
+    };
     for (frames, caller, agent) in runs {
         let [caller, agent] = [caller, agent].map(|kind| if kind == 0 { silence } else { 0x10 * kind });
         for _ in 0..frames {
-            tape.take((&[caller; FRAME_SAMPLES], &[agent; FRAME_SAMPLES]), &mut taps[0]);
-            expected.extend([[caller, agent]; FRAME_SAMPLES]);
+            tape.take((&[caller; FRAME_SAMPLES], &[agent; FRAME_SAMPLES]), &mut tap);
         }
+        expect(caller, agent, frames);
     }
-    tape.pass_over(4, &mut taps[0]);
-    expected.extend([[silence; 2]; 4 * FRAME_SAMPLES]);
-    tape.take((&[0x70; FRAME_SAMPLES], &[silence; FRAME_SAMPLES]), &mut taps[0]);
-    expected.extend([[0x70, silence]; FRAME_SAMPLES]);
-    tape.finish(&mut taps[0]);
+    tape.pass_over(4, &mut tap);
+    expect(silence, silence, 4);
+    tape.take((&[0x70; FRAME_SAMPLES], &[silence; FRAME_SAMPLES]), &mut tap);
+    expect(0x70, silence, 1);
+    tape.finish(&mut tap);
     recorder.handle().finish(id).unwrap();
 
-    let Some(RecordingEvent::Ready(file)) = events.blocking_recv() else { panic!("it is not ready") };
-    let samples: Vec<i16> = hound::WavReader::open(file.path).unwrap().samples().map(Result::unwrap).collect();
-    let expected: Vec<i16> = expected.as_flattened().iter().map(|byte| Law::Mu.decode(*byte)).collect();
-    assert!(samples == expected, "{} of {} samples", samples.len(), expected.len());
+    assert!(channels(&ready(&mut events).path) == (left, right), "what is in the file is not what was heard");
 }
