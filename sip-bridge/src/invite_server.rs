@@ -1,15 +1,22 @@
 //! The server side of one INVITE, first or in a dialog: one task owns the stack's transaction, sends what it
-//! is told to, and reports CANCEL and ACK (RFC 3261 13.3.1, 17.2.1, RFC 6026).
+//! is told to, 100 where that is late, and reports CANCEL and ACK (RFC 3261 13.3.1, 17.2.1, RFC 6026).
 //! Not here: what the INVITE means.
 
 use crate::SipError;
 use crate::message::response::Reply;
 use futures::channel::mpsc;
+use futures::future::{Either, select};
 use rsipstack::sip::{Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::TransactionKey;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
+use std::pin::{Pin, pin};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+/// How long nothing may be said of an INVITE before 100 is (RFC 3261 17.2.1).
+const TRYING_AFTER: Duration = Duration::from_millis(200);
 
 /// Told what becomes of an INVITE. Calls come from the task that owns it and must not block.
 pub(crate) trait InviteObserver: Send + 'static {
@@ -33,8 +40,22 @@ enum Command {
 #[derive(Clone)]
 pub(crate) struct Responder {
     commands: mpsc::UnboundedSender<Command>,
-    wake: TransactionEventSender,
+    wake: Wake,
+}
+
+/// Makes a transaction's `receive` return, without a change of its state: it is not safe to cancel, so the task cannot
+/// select between it and anything else.
+#[derive(Clone)]
+struct Wake {
+    sender: TransactionEventSender,
     key: TransactionKey,
+}
+
+impl Wake {
+    fn wake(&self) {
+        // A closed channel is a transaction that is over.
+        let _ = self.sender.send(TransactionEvent::Terminate(self.key.clone()));
+    }
 }
 
 impl Responder {
@@ -64,9 +85,7 @@ impl Responder {
     fn command(&self, command: Command) {
         // A closed channel is an INVITE that is over; `send` reports that by itself.
         let _ = self.commands.unbounded_send(command);
-        // Makes `receive` return, without a change of the transaction's state: it is not safe to cancel, so the
-        // task cannot select between it and the commands.
-        let _ = self.wake.send(TransactionEvent::Terminate(self.key.clone()));
+        self.wake.wake();
     }
 }
 
@@ -74,6 +93,7 @@ impl Responder {
 pub(crate) struct InviteServer {
     transaction: Transaction,
     commands: mpsc::UnboundedReceiver<Command>,
+    wake: Wake,
     user_agent: String,
     to_tag: String,
 }
@@ -81,22 +101,19 @@ pub(crate) struct InviteServer {
 impl InviteServer {
     pub fn new(transaction: Transaction, to_tag: String, user_agent: String) -> (Self, Responder) {
         let (sender, commands) = mpsc::unbounded();
-        let responder =
-            Responder { commands: sender, wake: transaction.tu_sender.clone(), key: transaction.key.clone() };
-        (Self { transaction, commands, user_agent, to_tag }, responder)
+        let wake = Wake { sender: transaction.tu_sender.clone(), key: transaction.key.clone() };
+        let responder = Responder { commands: sender, wake: wake.clone() };
+        (Self { transaction, commands, wake, user_agent, to_tag }, responder)
     }
 
     /// Runs until the transaction is over.
     pub async fn run(mut self, observer: impl InviteObserver) {
-        let trying = Reply::new(100).build(&self.transaction.original, None, &self.user_agent);
-        if let Err(error) = self.transaction.respond(trying).await {
-            tracing::debug!(key = %self.transaction.key, %error, "cannot send 100");
-        }
-        let mut progress = Progress::Open;
+        let mut silence = pin!(tokio::time::sleep(TRYING_AFTER));
+        let mut progress = Progress::Silent;
         loop {
-            match self.transaction.receive().await {
+            match self.receive(progress, silence.as_mut()).await {
                 Some(SipMessage::Request(request)) => match request.method {
-                    Method::Cancel if matches!(progress, Progress::Open) => {
+                    Method::Cancel if progress.is_open() => {
                         progress = Progress::Refused;
                         let sent = self.respond_terminated().await;
                         observer.cancelled();
@@ -116,11 +133,38 @@ impl InviteServer {
                     if self.obey(&mut progress, &observer).await.is_err() {
                         return;
                     }
+                    if matches!(progress, Progress::Silent) && silence.is_elapsed() {
+                        progress = Progress::Open;
+                        self.respond_trying().await;
+                    }
                 }
             }
         }
         if matches!(progress, Progress::Accepted) {
             observer.unacknowledged();
+        }
+    }
+
+    /// What comes for the transaction. `None`: it is over, there are commands, or nothing was said for too long.
+    async fn receive(&mut self, progress: Progress, silence: Pin<&mut Sleep>) -> Option<SipMessage> {
+        // Not safe to cancel: what ends the silence is told to it like a command.
+        let received = pin!(self.transaction.receive());
+        if !matches!(progress, Progress::Silent) {
+            return received.await;
+        }
+        match select(received, silence).await {
+            Either::Left((message, _)) => message,
+            Either::Right(((), received)) => {
+                self.wake.wake();
+                received.await
+            }
+        }
+    }
+
+    async fn respond_trying(&mut self) {
+        let trying = Reply::new(100).build(&self.transaction.original, None, &self.user_agent);
+        if let Err(error) = self.transaction.respond(trying).await {
+            tracing::debug!(key = %self.transaction.key, %error, "cannot send 100");
         }
     }
 
@@ -135,7 +179,7 @@ impl InviteServer {
             let (response, done) = match command {
                 Command::Respond(response, done) => (response, done),
                 Command::Abandon => return Err(Over),
-                Command::Terminate if matches!(progress, Progress::Open) => {
+                Command::Terminate if progress.is_open() => {
                     *progress = Progress::Refused;
                     observer.cancelled();
                     self.respond_terminated().await?;
@@ -143,7 +187,7 @@ impl InviteServer {
                 }
                 Command::Terminate => continue,
             };
-            if !matches!(progress, Progress::Open) {
+            if !progress.is_open() {
                 let _ = done.send(Err(SipError::Ended("the INVITE has its final answer".to_owned())));
                 continue;
             }
@@ -152,12 +196,14 @@ impl InviteServer {
             let failed = sent.is_err();
             let _ =
                 done.send(sent.map_err(|error| SipError::Send { method: "INVITE".to_owned(), why: error.to_string() }));
-            if code >= 200 {
-                if failed {
-                    return Err(Over);
-                }
-                *progress = if code < 300 { Progress::Accepted } else { Progress::Refused };
+            if code >= 200 && failed {
+                return Err(Over);
             }
+            *progress = match code {
+                ..200 => Progress::Open,
+                200..300 => Progress::Accepted,
+                300.. => Progress::Refused,
+            };
         }
         Ok(())
     }
@@ -168,6 +214,8 @@ struct Over;
 
 #[derive(Clone, Copy)]
 enum Progress {
+    /// No answer yet.
+    Silent,
     /// No final answer yet.
     Open,
     /// 2xx sent, ACK awaited.
@@ -175,4 +223,10 @@ enum Progress {
     Acknowledged,
     /// Final answer 3xx to 6xx.
     Refused,
+}
+
+impl Progress {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Silent | Self::Open)
+    }
 }

@@ -34,11 +34,16 @@ impl Variables {
         self.0.insert(name.to_ascii_lowercase(), value);
     }
 
-    /// The agent with its texts filled in; the same one if they name nothing.
-    pub fn fill_in(&self, agent: &Arc<AgentSettings>) -> Arc<AgentSettings> {
+    /// Whether an agent's texts name any.
+    pub fn are_named_by(agent: &AgentSettings) -> bool {
         let texts = [&agent.instructions, &agent.greeting, &agent.goodbye, &agent.fallback, &agent.transfer_failed];
         let replies = agent.replies.iter().map(|reply| &reply.text);
-        if !texts.into_iter().chain(&agent.silence_prompts).chain(replies).any(|text| text.contains("{{")) {
+        texts.into_iter().chain(&agent.silence_prompts).chain(replies).any(|text| text.contains("{{"))
+    }
+
+    /// The agent with its texts filled in; the same one if they name nothing.
+    pub fn fill_in(&self, agent: &Arc<AgentSettings>) -> Arc<AgentSettings> {
+        if !Self::are_named_by(agent) {
             return agent.clone();
         }
         Arc::new(AgentSettings {

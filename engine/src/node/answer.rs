@@ -46,8 +46,8 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
 async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>> {
     let local = local_session(node);
     // The offer is read before anybody is asked: a call that cannot be answered is not to be admitted.
-    let offered = match incoming.offer.as_deref().map(|offer| sdp::answer(offer, &local)).transpose() {
-        Ok(offered) => offered.map(|(agreed, _)| agreed),
+    let offered = match incoming.offer.as_deref().map(|offer| Offered::read(offer, &local)).transpose() {
+        Ok(offered) => offered,
         Err(error) => {
             node.refused("media");
             incoming.reject(error.into()).await;
@@ -73,7 +73,9 @@ async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>>
         }
     };
     let info = &incoming.info;
-    admitted.agent = variables_of(info, identity.as_ref()).fill_in(&admitted.agent);
+    if Variables::are_named_by(&admitted.agent) {
+        admitted.agent = variables_of(info, identity.as_ref()).fill_in(&admitted.agent);
+    }
     let facts = facts_of(node, info, admitted.tenant.clone(), identity);
     let unstarted = Unstarted { call_id, asked_at_ms, agent: admitted.agent.name.clone(), facts: facts.clone() };
     let started = match Answered::answer(node, incoming, (local, offered), &admitted).await {
@@ -84,6 +86,12 @@ async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>>
         unstarted.tell(node).await;
     }
     started
+}
+
+/// An offer, and what it and we agree on: it tells whom the port is for.
+struct Offered {
+    offer: sdp::Offer,
+    agreed: sdp::Negotiated,
 }
 
 /// A call whose 200 was sent.
@@ -101,18 +109,28 @@ struct Started {
     lines: Receiver<CallNotice>,
 }
 
+// === impl Offered ===
+
+impl Offered {
+    fn read(offer: &str, local: &sdp::Local) -> Result<Self, sdp::SdpError> {
+        let offer = sdp::Offer::parse(offer)?;
+        let agreed = offer.agree(local)?;
+        Ok(Self { offer, agreed })
+    }
+}
+
 // === impl Answered ===
 
 impl Answered {
-    /// `offered` is what the offer, if there is one, and `local` agree on: it tells whom the port is for.
     async fn answer(
         node: &Arc<Node>,
         incoming: IncomingCall,
-        (mut local, offered): (sdp::Local, Option<sdp::Negotiated>),
+        (mut local, offered): (sdp::Local, Option<Offered>),
         admitted: &Admitted,
     ) -> Option<Self> {
         let shard = node.emptiest_shard()?;
-        let reservation = match shard.reserve(offered.as_ref().map(|o| o.remote_rtp), rtcp_of(offered.as_ref())).await {
+        let theirs = offered.as_ref().map(|offered| &offered.agreed);
+        let reservation = match shard.reserve(theirs.map(|agreed| agreed.remote_rtp), rtcp_of(theirs)).await {
             Ok(reservation) => reservation,
             Err(error) => {
                 tracing::error!(%error, "no place for a call's media");
@@ -122,7 +140,7 @@ impl Answered {
             }
         };
         local.port = reservation.port;
-        let (agreed, body) = match incoming.offer.as_deref().map(|offer| sdp::answer(offer, &local)) {
+        let (agreed, body) = match offered.map(|offered| offered.offer.answer(&local)) {
             Some(Ok((agreed, body))) => (Some(agreed), body),
             // The same offer was fine a moment ago.
             Some(Err(_)) | None => (None, sdp::offer(&local)),

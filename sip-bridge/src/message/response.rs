@@ -1,9 +1,10 @@
 //! Building responses (RFC 3261 8.2.6).
 //! Not here: which response a request deserves.
 
+use super::address::Address;
 use super::headers::{self, one_line, plain, quoted};
 use crate::Rejection;
-use rsipstack::sip::{ContentLength, Header, HeadersExt, Request, Response, StatusCode, To, Version};
+use rsipstack::sip::{ContentLength, Header, Headers, Request, Response, StatusCode, To, Version};
 use std::time::Duration;
 
 /// A response in the making.
@@ -67,27 +68,17 @@ impl Reply {
 
     /// The message. `to_tag` is added where the request had none; 100 never carries one.
     pub fn build(self, request: &Request, to_tag: Option<&str>, user_agent: &str) -> Response {
-        let mut headers = request.headers.clone();
         // A response that makes a dialog repeats the route (RFC 3261 12.1.1).
         let makes_dialog = self.code > 100 && self.code < 300;
-        headers.retain(|h| match h {
-            Header::Via(_) | Header::From(_) | Header::To(_) | Header::CallId(_) | Header::CSeq(_) => true,
-            Header::RecordRoute(_) => makes_dialog,
-            Header::Timestamp(_) => self.code == 100,
-            _ => false,
+        let to_tag = to_tag.filter(|_| self.code > 100);
+        let copied = request.headers.iter().filter_map(|header| match header {
+            Header::To(to) => Some(Header::To(to_tag.map_or_else(|| to.clone(), |tag| tagged(to, tag)))),
+            Header::Via(_) | Header::From(_) | Header::CallId(_) | Header::CSeq(_) => Some(header.clone()),
+            Header::RecordRoute(_) if makes_dialog => Some(header.clone()),
+            Header::Timestamp(_) if self.code == 100 => Some(header.clone()),
+            _ => None,
         });
-        if self.code > 100
-            && let Some(tag) = to_tag
-            && let Ok(to) = request.to_header()
-            && super::address::Address::parse(to.value()).is_none_or(|to| to.tag().is_none())
-        {
-            let tagged = format!("{};tag={tag}", to.value().trim());
-            for header in headers.iter_mut() {
-                if matches!(header, Header::To(_)) {
-                    *header = Header::To(To::new(tagged.clone()));
-                }
-            }
-        }
+        let mut headers = Headers::from(copied.collect::<Vec<_>>());
         headers.extend(self.headers);
         if self.code > 100 {
             headers.push(plain("Allow", headers::ALLOW));
@@ -103,6 +94,14 @@ impl Reply {
         }
         headers.push(Header::ContentLength(ContentLength::new(body.len().to_string())));
         Response { status_code: status(self.code, self.reason), wire_reason: None, version: Version::V2, headers, body }
+    }
+}
+
+/// To with our tag, where it has none.
+fn tagged(to: &To, tag: &str) -> To {
+    match Address::parse(to.value()) {
+        Some(address) if address.tag().is_some() => to.clone(),
+        _ => To::new(format!("{};tag={tag}", to.value().trim())),
     }
 }
 

@@ -14,7 +14,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{accept_answer, answer};
+pub use answer::{Offer, accept_answer, answer};
 pub use codec::{COMFORT_NOISE, Codec, OpusWishes, UnknownCodec};
 pub use crypto::{Mki, SdesKey, SdesKeys, Suite};
 pub use error::SdpError;

@@ -339,6 +339,13 @@ proptest! {
     }
 
     #[test]
+    fn what_is_agreed_on_does_not_hang_on_our_port(offer in any_offer()) {
+        let offer = Offer::parse(&offer).expect("a description");
+        let later = Local { port: 20002, ..local() };
+        prop_assert_eq!(offer.agree(&local()), offer.answer(&later).map(|(agreed, _)| agreed));
+    }
+
+    #[test]
     fn the_answer_to_any_offer_reads_back_as_what_was_agreed(offer in any_offer()) {
         if let Ok((agreed, text)) = answer(&offer, &local()) {
             let sections = |text: &str| text.lines().filter(|line| line.starts_with("m=")).count();

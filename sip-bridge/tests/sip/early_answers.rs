@@ -4,6 +4,7 @@
 use crate::bench::*;
 use crate::raw_phone::{Message, RawPhone};
 use sip_bridge::{DialogEvent, Endpoint, IncomingCall, OutgoingCall, Progress, Rejection, SipError, sdp};
+use std::time::{Duration, Instant};
 
 const REQUIRED: &str = "Require: 100rel\r\n";
 const SUPPORTED: &str = "Supported: timer, 100rel\r\n";
@@ -51,6 +52,26 @@ impl Ringing {
         self.phone.ack_refusal(1, "1", &refused.to_tag()).await;
         nothing_left(&[self.callee.handle()]).await;
     }
+}
+
+#[tokio::test]
+async fn a_caller_who_is_told_nothing_for_200_ms_gets_100() {
+    let mut ringing = ringing("", &offer()).await;
+    assert_eq!(ringing.phone.receive().await.code(), 100);
+    ringing.call.ring().await.expect("sent");
+    assert_eq!(ringing.phone.receive().await.code(), 180);
+    ringing.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_is_told_something_at_once_gets_no_100() {
+    let asked = Instant::now();
+    let mut ringing = ringing("", &offer()).await;
+    ringing.call.ring().await.expect("sent");
+    let first = ringing.phone.receive().await.code();
+    // A machine that stood still meanwhile may have made it late.
+    assert!(first == 180 || asked.elapsed() >= Duration::from_millis(200), "{first}");
+    ringing.end().await;
 }
 
 #[tokio::test]

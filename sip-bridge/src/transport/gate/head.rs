@@ -1,6 +1,11 @@
 //! The head of a message: where it ends, its start line and its headers (RFC 3261 7.3).
 //! Not here: what is right about them (`gate`).
 
+use memchr::{memchr, memchr_iter, memmem};
+
+/// Room for as many headers is made at once.
+const USUAL_HEADERS: usize = 16;
+
 /// Why a message's length is not known: no number, or two that differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadLength;
@@ -14,12 +19,12 @@ pub(crate) struct Head<'a> {
 impl<'a> Head<'a> {
     pub fn read(text: &'a str) -> Self {
         let (start, mut rest) = text.split_once("\r\n").unwrap_or((text, ""));
-        let mut headers = Vec::new();
+        let mut headers = Vec::with_capacity(USUAL_HEADERS);
         while !rest.is_empty() {
             let end = end_of_header(rest);
             let line = rest.get(..end).unwrap_or(rest);
-            if let Some((name, value)) = line.split_once(':') {
-                headers.push((name.trim(), value.trim()));
+            if let Some((name, value)) = memchr(b':', line.as_bytes()).and_then(|colon| line.split_at_checked(colon)) {
+                headers.push((name.trim_ascii(), value.get(1..).unwrap_or("").trim_ascii()));
             }
             rest = rest.get(end + 2..).unwrap_or("");
         }
@@ -62,18 +67,14 @@ pub(super) fn split(message: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Where the empty line begins that ends the headers.
 pub(crate) fn end_of_head(message: &[u8]) -> Option<usize> {
-    message.windows(4).position(|window| window == b"\r\n\r\n")
+    memmem::find(message, b"\r\n\r\n")
 }
 
 /// Where a header ends: at a line end that no white space follows (RFC 3261 7.3.1).
 fn end_of_header(text: &str) -> usize {
-    let mut from = 0;
-    while let Some(at) = text.get(from..).and_then(|rest| rest.find("\r\n")) {
-        let end = from + at;
-        if !matches!(text.as_bytes().get(end + 2), Some(b' ' | b'\t')) {
-            return end;
-        }
-        from = end + 2;
-    }
-    text.len()
+    let bytes = text.as_bytes();
+    memchr_iter(b'\n', bytes)
+        .filter_map(|line_feed| line_feed.checked_sub(1))
+        .find(|&end| bytes.get(end) == Some(&b'\r') && !matches!(bytes.get(end + 2), Some(b' ' | b'\t')))
+        .unwrap_or(bytes.len())
 }

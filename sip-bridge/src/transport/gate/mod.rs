@@ -39,8 +39,12 @@ pub(crate) fn inspect(bytes: &[u8], user_agent: &str) -> Verdict {
     let Some((head, body)) = head::split(text) else { return Verdict::Drop("no end of the headers") };
     // The parser loses every header after one that is not UTF-8.
     let readable = readable(head);
-    let tidied = tidy::tidy(&readable);
-    let head = Head::read(&tidied);
+    let read = Head::read(&readable);
+    let tidied = tidy::tidy(&readable, &read);
+    let head = match &tidied {
+        Cow::Borrowed(_) => read,
+        Cow::Owned(plain) => Head::read(plain),
+    };
     if head.value("Via", "v").is_none() {
         return Verdict::Drop("no Via: nobody knows who waits for an answer");
     }
