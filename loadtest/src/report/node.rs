@@ -29,8 +29,10 @@ pub struct NodeUsage {
     /// Before the first call, and the most, MiB (2^20 bytes).
     pub base_mib: f64,
     pub most_mib: f64,
-    /// Of a call while most of them were up.
+    /// Of a call while most of them were up, with what the first ones bring in once.
     pub memory_per_call_kib: f64,
+    /// Of one call more, as they went from half of the most to all; `None` if they were never half.
+    pub memory_per_further_call_kib: Option<f64>,
     /// Share of a core that a call took while most were up, percent; `None` if that was too short.
     pub core_percent_per_call: Option<f64>,
     /// CPU of the whole run for each call that was answered, µs: its set-up, its media and its end.
@@ -50,12 +52,15 @@ impl NodeUsage {
         let up = steady.iter().map(|sample| sample.up as f64).sum::<f64>() / steady.len() as f64;
         let used = end.usage.cpu.saturating_sub(begin.usage.cpu).as_secs_f64();
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let grown = mib(end.usage.resident_bytes.saturating_sub(first.usage.resident_bytes));
+        let grown =
+            |since: &NodeSample| mib(end.usage.resident_bytes.saturating_sub(since.usage.resident_bytes)) * 1024.0;
+        let half = samples.iter().find(|sample| sample.up * 2 >= most_up && sample.up < end.up);
         let all = last.usage.cpu.saturating_sub(first.usage.cpu).as_secs_f64();
         Some(Self {
             base_mib: mib(first.usage.resident_bytes),
             most_mib: mib(samples.iter().map(|sample| sample.usage.resident_bytes).max()?),
-            memory_per_call_kib: grown * 1024.0 / end.up as f64,
+            memory_per_call_kib: grown(first) / end.up as f64,
+            memory_per_further_call_kib: half.map(|half| grown(half) / (end.up - half.up) as f64),
             core_percent_per_call: (time >= SHORTEST).then(|| used / time.as_secs_f64() / up * 100.0),
             cpu_per_call_us: all / answered.max(1) as f64 * 1e6,
         })
@@ -64,8 +69,10 @@ impl NodeUsage {
     pub(super) fn rows(&self, table: &mut Table) {
         let core =
             self.core_percent_per_call.map_or_else(|| "not measured".to_owned(), |share| format!("{share:.4} %"));
+        let further =
+            self.memory_per_further_call_kib.map_or_else(String::new, |kib| format!(", {kib:.1} KiB one more"));
         table
-            .row("node: a call", format!("{core} of a core, {:.1} KiB", self.memory_per_call_kib))
+            .row("node: a call", format!("{core} of a core, {:.1} KiB{further}", self.memory_per_call_kib))
             .row("node: a whole call", format!("{:.0} µs of CPU", self.cpu_per_call_us))
             .row("node: memory", format!("{:.1} MiB before, {:.1} MiB at most", self.base_mib, self.most_mib));
     }
@@ -87,8 +94,16 @@ mod tests {
         let node = NodeUsage::new(&samples, 100).unwrap();
         assert!((node.core_percent_per_call.unwrap() - 0.1).abs() < 1e-9, "{node:?}");
         assert!((node.memory_per_call_kib - 204.8).abs() < 1e-9, "{node:?}");
+        assert!(node.memory_per_further_call_kib.is_some_and(|kib| (kib - 204.8).abs() < 1e-9), "{node:?}");
         assert!((node.cpu_per_call_us - 20_000.0).abs() < 1e-6, "{node:?}");
         assert_eq!((node.base_mib, node.most_mib), (30.0, 50.0));
+    }
+
+    #[test]
+    fn what_the_first_calls_bring_in_is_not_of_one_call_more() {
+        let samples = [sample(0, 0, 0, 30), sample(1, 10, 10, 40), sample(2, 60, 60, 45), sample(9, 110, 110, 50)];
+        let node = NodeUsage::new(&samples, 110).unwrap();
+        assert!(node.memory_per_further_call_kib.is_some_and(|kib| (kib - 102.4).abs() < 1e-9), "{node:?}");
     }
 
     #[test]
