@@ -14,11 +14,11 @@ use crate::outgoing::{Progress, Setup};
 use crate::redirect::Redirects;
 use crate::session_timer::min_se_of;
 use crate::transport::{Flow, protocol_of};
+use crate::wake::Wake;
 use crate::{CallInfo, Failure, SipError};
 use rsipstack::sip::{HasHeaders, Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
-use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
@@ -33,7 +33,7 @@ struct Wanted {
     cancel: AtomicBool,
     reason: Mutex<Option<String>>,
     /// Of the transaction that is open now.
-    wake: Mutex<(TransactionEventSender, TransactionKey)>,
+    wake: Mutex<Wake>,
 }
 
 impl Wish {
@@ -42,9 +42,7 @@ impl Wish {
             lock(&self.0.reason).get_or_insert_with(|| reason.to_owned());
         }
         self.0.cancel.store(true, Ordering::Release);
-        let (wake, key) = &*lock(&self.0.wake);
-        // Makes `receive` return, without a change of the transaction's state; an error is a call that is over.
-        let _ = wake.send(TransactionEvent::Terminate(key.clone()));
+        lock(&self.0.wake).wake();
     }
 }
 
@@ -92,7 +90,7 @@ impl InviteClient {
         let wanted = Arc::new(Wanted {
             cancel: AtomicBool::new(false),
             reason: Mutex::default(),
-            wake: Mutex::new((transaction.tu_sender.clone(), transaction.key.clone())),
+            wake: Mutex::new(Wake::of(&transaction)),
         });
         let client = Self {
             branches: Branches::new(agent.clone()),
@@ -273,7 +271,7 @@ impl InviteClient {
         self.flow = flow;
         self.branches.forget();
         self.provisional = false;
-        *lock(&self.wanted.wake) = (self.transaction.tu_sender.clone(), self.transaction.key.clone());
+        *lock(&self.wanted.wake) = Wake::of(&self.transaction);
         Ok(())
     }
 
@@ -347,14 +345,14 @@ impl InviteClient {
         let reason = lock(&self.wanted.reason).take();
         let cancel = request::cancel(&self.transaction.original, reason.as_deref(), &self.agent.user_agent);
         let (agent, flow, forsaken) = (self.agent.clone(), self.flow.clone(), self.forsaken.clone());
-        let (wake, key) = (self.transaction.tu_sender.clone(), self.transaction.key.clone());
+        let task = Wake::of(&self.transaction);
         self.agent.spawn(async move {
             if let Err(error) = agent.transact(cancel, flow).await {
-                tracing::debug!(%key, %error, "CANCEL failed");
+                tracing::debug!(key = %task.key, %error, "CANCEL failed");
             }
             tokio::time::sleep(agent.transaction_timeout()).await;
             forsaken.store(true, Ordering::Release);
-            let _ = wake.send(TransactionEvent::Terminate(key));
+            task.wake();
         });
     }
 }

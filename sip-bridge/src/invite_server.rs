@@ -3,20 +3,20 @@
 //! Not here: what the INVITE means.
 
 use crate::SipError;
-use crate::message::response::Reply;
+use crate::message::response::{Reply, trying};
+use crate::wake::Wake;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
 use rsipstack::sip::{Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
-use rsipstack::transaction::key::TransactionKey;
-use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-/// How long nothing may be said of an INVITE before 100 is (RFC 3261 17.2.1).
-const TRYING_AFTER: Duration = Duration::from_millis(200);
+/// How long nothing may be said of an INVITE before 100 is. RFC 3261 17.2.1 allows 200 ms; Kamailio in front of us repeats
+/// its INVITE then (`retr_timer1` in deploy/kamailio/kamailio.cfg), and is to have heard of the first.
+const TRYING_AFTER: Duration = Duration::from_millis(100);
 
 /// Told what becomes of an INVITE. Calls come from the task that owns it and must not block.
 pub(crate) trait InviteObserver: Send + 'static {
@@ -41,21 +41,6 @@ enum Command {
 pub(crate) struct Responder {
     commands: mpsc::UnboundedSender<Command>,
     wake: Wake,
-}
-
-/// Makes a transaction's `receive` return, without a change of its state: it is not safe to cancel, so the task cannot
-/// select between it and anything else.
-#[derive(Clone)]
-struct Wake {
-    sender: TransactionEventSender,
-    key: TransactionKey,
-}
-
-impl Wake {
-    fn wake(&self) {
-        // A closed channel is a transaction that is over.
-        let _ = self.sender.send(TransactionEvent::Terminate(self.key.clone()));
-    }
 }
 
 impl Responder {
@@ -101,7 +86,7 @@ pub(crate) struct InviteServer {
 impl InviteServer {
     pub fn new(transaction: Transaction, to_tag: String, user_agent: String) -> (Self, Responder) {
         let (sender, commands) = mpsc::unbounded();
-        let wake = Wake { sender: transaction.tu_sender.clone(), key: transaction.key.clone() };
+        let wake = Wake::of(&transaction);
         let responder = Responder { commands: sender, wake: wake.clone() };
         (Self { transaction, commands, wake, user_agent, to_tag }, responder)
     }
@@ -135,7 +120,7 @@ impl InviteServer {
                     }
                     if matches!(progress, Progress::Silent) && silence.is_elapsed() {
                         progress = Progress::Open;
-                        self.respond_trying().await;
+                        self.respond_trying(silence.deadline().elapsed() + TRYING_AFTER).await;
                     }
                 }
             }
@@ -147,11 +132,11 @@ impl InviteServer {
 
     /// What comes for the transaction. `None`: it is over, there are commands, or nothing was said for too long.
     async fn receive(&mut self, progress: Progress, silence: Pin<&mut Sleep>) -> Option<SipMessage> {
+        if !matches!(progress, Progress::Silent) {
+            return self.transaction.receive().await;
+        }
         // Not safe to cancel: what ends the silence is told to it like a command.
         let received = pin!(self.transaction.receive());
-        if !matches!(progress, Progress::Silent) {
-            return received.await;
-        }
         match select(received, silence).await {
             Either::Left((message, _)) => message,
             Either::Right(((), received)) => {
@@ -161,8 +146,8 @@ impl InviteServer {
         }
     }
 
-    async fn respond_trying(&mut self) {
-        let trying = Reply::new(100).build(&self.transaction.original, None, &self.user_agent);
+    async fn respond_trying(&mut self, after: Duration) {
+        let trying = trying(&self.transaction.original, &self.user_agent, after);
         if let Err(error) = self.transaction.respond(trying).await {
             tracing::debug!(key = %self.transaction.key, %error, "cannot send 100");
         }

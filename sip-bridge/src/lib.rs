@@ -24,6 +24,7 @@ mod redirect;
 pub mod sdp;
 mod session_timer;
 mod transport;
+mod wake;
 
 pub use admission::Admission;
 pub use call_info::CallInfo;

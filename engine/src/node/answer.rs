@@ -46,7 +46,7 @@ pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
 async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>> {
     let local = local_session(node);
     // The offer is read before anybody is asked: a call that cannot be answered is not to be admitted.
-    let offered = match incoming.offer.as_deref().map(|offer| Offered::read(offer, &local)).transpose() {
+    let offered = match incoming.offer.as_deref().map(|offer| TheirOffer::read(offer, &local)).transpose() {
         Ok(offered) => offered,
         Err(error) => {
             node.refused("media");
@@ -89,7 +89,7 @@ async fn start(node: &Arc<Node>, incoming: IncomingCall) -> Option<Box<Started>>
 }
 
 /// An offer, and what it and we agree on: it tells whom the port is for.
-struct Offered {
+struct TheirOffer {
     offer: sdp::Offer,
     agreed: sdp::Negotiated,
 }
@@ -109,9 +109,9 @@ struct Started {
     lines: Receiver<CallNotice>,
 }
 
-// === impl Offered ===
+// === impl TheirOffer ===
 
-impl Offered {
+impl TheirOffer {
     fn read(offer: &str, local: &sdp::Local) -> Result<Self, sdp::SdpError> {
         let offer = sdp::Offer::parse(offer)?;
         let agreed = offer.agree(local)?;
@@ -125,7 +125,7 @@ impl Answered {
     async fn answer(
         node: &Arc<Node>,
         incoming: IncomingCall,
-        (mut local, offered): (sdp::Local, Option<Offered>),
+        (mut local, offered): (sdp::Local, Option<TheirOffer>),
         admitted: &Admitted,
     ) -> Option<Self> {
         let shard = node.emptiest_shard()?;

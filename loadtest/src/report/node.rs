@@ -31,7 +31,8 @@ pub struct NodeUsage {
     pub most_mib: f64,
     /// Of a call while most of them were up, with what the first ones bring in once.
     pub memory_per_call_kib: f64,
-    /// Of one call more, as they went from half of the most to all; `None` if they were never half.
+    /// Of one call more, as they went from half of the most to all, with what the others grew by meanwhile; `None` if nobody
+    /// looked then.
     pub memory_per_further_call_kib: Option<f64>,
     /// Share of a core that a call took while most were up, percent; `None` if that was too short.
     pub core_percent_per_call: Option<f64>,
@@ -54,7 +55,9 @@ impl NodeUsage {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let grown =
             |since: &NodeSample| mib(end.usage.resident_bytes.saturating_sub(since.usage.resident_bytes)) * 1024.0;
-        let half = samples.iter().find(|sample| sample.up * 2 >= most_up && sample.up < end.up);
+        // Far enough from all, so that what the others take meanwhile is not taken for theirs.
+        let mut growing = samples.iter().take_while(|sample| sample.at < begin.at);
+        let half = growing.find(|sample| sample.up * 2 >= most_up && sample.up * 4 <= end.up * 3);
         let all = last.usage.cpu.saturating_sub(first.usage.cpu).as_secs_f64();
         Some(Self {
             base_mib: mib(first.usage.resident_bytes),
@@ -103,6 +106,8 @@ mod tests {
     fn what_the_first_calls_bring_in_is_not_of_one_call_more() {
         let samples = [sample(0, 0, 0, 30), sample(1, 10, 10, 40), sample(2, 60, 60, 45), sample(9, 110, 110, 50)];
         let node = NodeUsage::new(&samples, 110).unwrap();
+        let at_once = [sample(0, 0, 0, 30), sample(1, 110, 10, 40), sample(9, 110, 60, 45), sample(10, 60, 110, 45)];
+        assert_eq!(NodeUsage::new(&at_once, 110).unwrap().memory_per_further_call_kib, None);
         assert!(node.memory_per_further_call_kib.is_some_and(|kib| (kib - 102.4).abs() < 1e-9), "{node:?}");
     }
 

@@ -10,10 +10,10 @@ use crate::message::body::{self, Body};
 use crate::message::request;
 use crate::session_timer::min_se_of;
 use crate::transport::Flow;
+use crate::wake::Wake;
 use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
-use rsipstack::transaction::transaction::TransactionEvent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -204,16 +204,15 @@ impl Limit {
     fn watch(agent: &Arc<Agent>, transaction: &Transaction) -> Self {
         let (watched, gone) = oneshot::channel();
         let passed = Arc::<AtomicBool>::default();
-        let (set, wake, key) = (passed.clone(), transaction.tu_sender.clone(), transaction.key.clone());
+        let (set, task) = (passed.clone(), Wake::of(transaction));
         let timeout = agent.transaction_timeout();
         agent.spawn(async move {
             let wakes = async {
                 tokio::time::sleep(timeout * PATIENCE).await;
-                // Makes `receive` return, without a change of the transaction's state.
-                let _ = wake.send(TransactionEvent::Terminate(key.clone()));
+                task.wake();
                 tokio::time::sleep(timeout).await;
                 set.store(true, Ordering::Release);
-                let _ = wake.send(TransactionEvent::Terminate(key));
+                task.wake();
             };
             tokio::select! {
                 () = wakes => {}

@@ -4,7 +4,7 @@
 use super::address::Address;
 use super::headers::{self, one_line, plain, quoted};
 use crate::Rejection;
-use rsipstack::sip::{ContentLength, Header, Headers, Request, Response, StatusCode, To, Version};
+use rsipstack::sip::{ContentLength, Header, Headers, Request, Response, StatusCode, Timestamp, To, Version};
 use std::time::Duration;
 
 /// A response in the making.
@@ -95,6 +95,18 @@ impl Reply {
         headers.push(Header::ContentLength(ContentLength::new(body.len().to_string())));
         Response { status_code: status(self.code, self.reason), wire_reason: None, version: Version::V2, headers, body }
     }
+}
+
+/// 100 to a request that came so long ago, which Timestamp tells (RFC 3261 8.2.6.1).
+pub(crate) fn trying(request: &Request, user_agent: &str, after: Duration) -> Response {
+    let mut response = Reply::new(100).build(request, None, user_agent);
+    for header in response.headers.iter_mut() {
+        if let Header::Timestamp(stamp) = header {
+            let sent = stamp.value().split_ascii_whitespace().next().unwrap_or_default();
+            *stamp = Timestamp::new(format!("{sent} {:.3}", after.as_secs_f64()));
+        }
+    }
+    response
 }
 
 /// To with our tag, where it has none.

@@ -7,7 +7,7 @@ use super::select::Side;
 use super::{Local, Negotiated, SdpError, parser, security, select};
 use std::fmt::Write as _;
 
-/// An offer that was read. What is wrong with it turns into the fitting [`crate::Rejection`] with `into()`.
+/// An offer that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer(Description);
 
@@ -15,12 +15,12 @@ impl Offer {
     /// Reads an offer.
     ///
     /// # Errors
-    /// [`SdpError`] if it is no description.
+    /// [`SdpError`] if it is no description; it turns into the fitting [`crate::Rejection`] with `into()`.
     pub fn parse(offer: &str) -> Result<Self, SdpError> {
         parser::parse(offer).map(Self)
     }
 
-    /// What it and `local`, whose port may be still to come, agree on.
+    /// What it and `local`, whose port may still be to come, agree on.
     ///
     /// # Errors
     /// [`SdpError`] if that is nothing.

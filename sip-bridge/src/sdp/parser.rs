@@ -96,13 +96,13 @@ pub(super) fn parse(text: &str) -> Result<Description, SdpError> {
     let mut media: Vec<(Media, Scope)> = Vec::new();
     let mut version_seen = false;
     // Line ends: CRLF by the RFC, LF from many devices, CR from a few.
-    for (index, line) in text.split(['\n', '\r']).filter(|line| !line.trim_ascii().is_empty()).enumerate() {
+    for (index, line) in text.split(['\n', '\r']).filter(|line| !line.trim().is_empty()).enumerate() {
         if index >= MAX_LINES {
             return Err(SdpError::TooLarge { what: "lines", limit: MAX_LINES });
         }
         let bad = |why| malformed(index + 1, why, line);
         let (kind, value) = line.split_once('=').ok_or_else(|| bad("no '='"))?;
-        let (kind, value) = (kind.trim_ascii(), value.trim_ascii());
+        let (kind, value) = (kind.trim(), value.trim());
         if kind.len() != 1 {
             return Err(bad("a type is one letter"));
         }
@@ -209,7 +209,7 @@ fn plain_time(value: &str) -> Option<String> {
 
 fn attribute(value: &str, scope: &mut Scope) -> Result<(), &'static str> {
     let (name, value) = match value.split_once(':') {
-        Some((name, value)) => (name.trim_ascii(), value.trim_ascii()),
+        Some((name, value)) => (name.trim(), value.trim()),
         None => (value, ""),
     };
     match name {

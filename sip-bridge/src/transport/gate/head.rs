@@ -24,7 +24,7 @@ impl<'a> Head<'a> {
             let end = end_of_header(rest);
             let line = rest.get(..end).unwrap_or(rest);
             if let Some((name, value)) = memchr(b':', line.as_bytes()).and_then(|colon| line.split_at_checked(colon)) {
-                headers.push((name.trim_ascii(), value.get(1..).unwrap_or("").trim_ascii()));
+                headers.push((name.trim(), value.get(1..).unwrap_or("").trim()));
             }
             rest = rest.get(end + 2..).unwrap_or("");
         }
