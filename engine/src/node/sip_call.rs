@@ -74,9 +74,10 @@ impl CallMedia {
 
     /// Our answer to a new offer of the other side's, and what it agrees on.
     fn answer(&mut self, offer: &str) -> Result<(sdp::Negotiated, String), sdp::SdpError> {
-        let (agreed, body) = sdp::answer(offer, &self.local)?;
+        let offer = sdp::Offer::parse(offer)?;
+        let (agreed, body) = offer.answer(&self.local)?;
         match MediaKeys::renew(&mut self.local.security, self.agreed.as_ref(), &agreed) {
-            true => sdp::answer(offer, &self.local),
+            true => offer.answer(&self.local),
             false => Ok((agreed, body)),
         }
     }
