@@ -166,7 +166,6 @@ impl InviteObserver for FirstInvite {
             Body::Sdp(sdp) if self.late_offer => Some(sdp),
             _ => None,
         };
-        self.core.take_invite();
         self.core.confirm(answer);
     }
 

@@ -200,10 +200,16 @@ impl DialogCore {
         self.settled.cancel();
     }
 
-    /// The ACK of the first INVITE came.
-    pub fn confirm(&self, answer: Option<String>) {
+    /// The ACK of the first INVITE came, or a BYE that says as much. Whoever says so first is heard, and has the
+    /// responder.
+    pub fn confirm(&self, answer: Option<String>) -> Option<Responder> {
         self.settled.cancel();
-        self.tell(DialogEvent::Confirmed { answer });
+        let mut state = lock(&self.state);
+        let invite = state.invite.take()?;
+        if let Some(events) = state.events.as_mut() {
+            let _ = events.try_send(Box::new(DialogEvent::Confirmed { answer }));
+        }
+        Some(invite)
     }
 
     /// The ACK will not come.

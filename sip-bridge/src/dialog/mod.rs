@@ -45,8 +45,9 @@ pub struct DialogHandle {
 /// What the other side did.
 #[derive(Debug)]
 pub enum DialogEvent {
-    /// The ACK came. `answer` is its SDP, when our 200 (to the INVITE or to a re-INVITE) carried the offer;
-    /// empty in a late-offer call means the caller never answered our offer, unless `progress` had the answer.
+    /// The ACK came, or the BYE of a caller who is not to wait for it. `answer` is the ACK's SDP, when our 200 (to the
+    /// INVITE or to a re-INVITE) carried the offer; empty in a late-offer call means the caller never answered our
+    /// offer, unless `progress` had the answer.
     Confirmed { answer: Option<String> },
     /// A re-INVITE or UPDATE wants other media; `offer` is `None` when it asks us for an offer.
     Reoffer { offer: Option<String>, reply: OfferReply },

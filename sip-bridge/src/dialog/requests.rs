@@ -52,17 +52,17 @@ pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Tra
 
 fn bye(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: Transaction) {
     let answered = core.is_answered();
+    // Who hangs up has our 200: an ACK right before this is read by another task, and no later than this.
+    let unacknowledged = if answered { core.confirm(None) } else { None };
     core.end(DialogEnd::RemoteBye);
     agent.dialogs.remove(&core.id);
     agent.reply(transaction, Reply::new(200));
-    if let Some(invite) = core.take_invite() {
-        if answered {
-            // No ACK is missed any more.
-            invite.abandon();
-        } else {
-            // BYE on an early dialog ends the INVITE too (RFC 3261 15).
-            invite.terminate();
-        }
+    if let Some(invite) = unacknowledged {
+        // No ACK is missed any more.
+        invite.abandon();
+    } else if let Some(invite) = core.take_invite() {
+        // BYE on an early dialog ends the INVITE too (RFC 3261 15).
+        invite.terminate();
     }
     // A BYE of ours that waits for the ACK has its answer now, too.
     core.give_up_ack();

@@ -96,6 +96,22 @@ async fn a_reinvite_refused_or_forgotten_by_the_application_leaves_the_call_up()
 }
 
 #[tokio::test]
+async fn a_reinvite_nobody_decides_on_for_100_ms_gets_100() {
+    let mut talk = talk(false).await;
+    talk.ask("INVITE", 2, "", &hold()).await;
+    let DialogEvent::Reoffer { offer: Some(offer), reply } = next_event(&mut talk.dialog).await else {
+        panic!("no reoffer")
+    };
+    let trying = talk.phone.receive().await;
+    assert_eq!((trying.code(), trying.header("CSeq")), (100, Some("2 INVITE")));
+    let (_, body) = sdp::answer(&offer, &local(20000)).expect("an answer");
+    reply.accept(body).await;
+    assert_eq!(talk.answer("2 INVITE").await.code(), 200);
+    talk.phone.ack(2, &talk.tag.clone(), "").await;
+    talk.hang_up(3).await;
+}
+
+#[tokio::test]
 async fn a_second_reinvite_is_told_to_wait_for_the_first() {
     let mut talk = talk(false).await;
     talk.ask("INVITE", 2, "", &hold()).await;

@@ -3,6 +3,7 @@
 
 use crate::bench::*;
 use crate::raw_phone::RawPhone;
+use crate::talk::talk;
 use sip_bridge::{DialogEnd, DialogEvent, Rejection};
 
 #[tokio::test]
@@ -164,7 +165,7 @@ async fn cancel_racing_the_answer_ends_every_time() {
 }
 
 #[tokio::test]
-async fn a_bye_without_an_ack_ends_the_call() {
+async fn a_bye_without_an_ack_is_that_of_an_answered_call() {
     let mut callee = endpoint().await;
     let mut phone = RawPhone::udp(callee.handle().local_addr()).await;
     phone.invite("", &offer()).await;
@@ -174,7 +175,29 @@ async fn a_bye_without_an_ack_ends_the_call() {
     let ok = phone.receive_code(200).await;
     let bye = phone.request("BYE", 2, "2", &ok.to_tag(), "", "");
     phone.send(&bye).await;
+    assert!(matches!(next_event(&mut dialog).await, DialogEvent::Confirmed { answer: None }));
     assert!(matches!(next_event(&mut dialog).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
+    nothing_left(&[callee.handle()]).await;
+}
+
+#[tokio::test]
+async fn a_bye_right_behind_its_ack_never_overtakes_it() {
+    let mut callee = endpoint().await;
+    let to = callee.handle().local_addr();
+    for _ in 0..40 {
+        let mut phone = RawPhone::udp(to).await;
+        phone.invite("", &offer()).await;
+        let incoming = next_call(&mut callee).await;
+        let sdp = answer_to(&incoming);
+        let mut dialog = incoming.accept(sdp).await.expect("accepted");
+        let tag = phone.receive_code(200).await.to_tag();
+        let bye = phone.request("BYE", 2, "2", &tag, "", "");
+        phone.ack(1, &tag, "").await;
+        phone.send(&bye).await;
+        assert!(matches!(next_event(&mut dialog).await, DialogEvent::Confirmed { answer: None }));
+        assert!(matches!(next_event(&mut dialog).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
+        assert!(dialog.next_event().await.is_none(), "confirmed once");
+    }
     nothing_left(&[callee.handle()]).await;
 }
 
@@ -211,6 +234,23 @@ async fn a_refusal_that_nobody_acknowledges_is_forgotten() {
         assert_eq!(phone.receive_code(486).await.code(), 486);
     }
     nothing_left(&[callee.handle()]).await;
+}
+
+#[tokio::test]
+async fn an_invite_repeated_after_its_ack_is_answered_again_and_is_no_call() {
+    let mut talk = talk(false).await;
+    for _ in 0..3 {
+        talk.phone.invite("", &offer()).await;
+        let again = talk.answer("1 INVITE").await;
+        assert_eq!((again.code(), again.to_tag()), (200, talk.tag.clone()));
+        assert!(again.header("Contact").is_some(), "{again:?}");
+    }
+    assert_eq!(talk.callee.handle().open_dialogs(), 1);
+    // A CANCEL that comes as late is answered, and changes nothing.
+    let cancel = talk.phone.request("CANCEL", 1, "1", "", "", "");
+    talk.phone.send(&cancel).await;
+    assert_eq!(talk.answer("1 CANCEL").await.code(), 200);
+    talk.hang_up(2).await;
 }
 
 #[tokio::test]
