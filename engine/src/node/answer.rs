@@ -14,30 +14,24 @@ use uuid::Uuid;
 use super::Node;
 use super::admission::RETRY_AFTER;
 use super::lifetime::Lifetime;
-use super::media_keys::MediaKeys;
 use super::outbound::OutboundLeg;
 use super::route::{NotThrough, put_through};
 use super::sip_call::{CallMedia, SipCall};
 use super::transfer::join;
 use super::unstarted::Unstarted;
-use crate::audio::codec::{Codec, OpusSettings};
-use crate::audio::g711::Law;
-use crate::call::{
-    AgentSettings, CallFacts, CallSetup, KeysBy, MediaSession, MediaSetup, StreamSeed, Tenant, WhenLeft,
-};
-use crate::config::Config;
+use crate::call::{AgentSettings, CallFacts, CallSetup, MediaSession, MediaSetup, StreamSeed, Tenant, WhenLeft};
 use crate::control::{Admitted, CallRequest, Decision, Variables};
 use crate::shard::{BridgeEnd, CallNotice, NOTICES};
 use crate::wall_clock::unix_ms;
 
-/// Answers a call and stays with it until it is over.
-pub async fn answer(node: Arc<Node>, incoming: IncomingCall) {
+/// Answers a call and stays with it until it is over. What is only needed until the call stands is boxed: it is not to take
+/// room for as long as it lasts.
+pub async fn answer(node: Arc<Node>, incoming: Box<IncomingCall>) {
     let Some(_place) = node.cap.enter() else {
         node.refused("full");
-        return incoming.reject(rejection(503, "Too many calls", Some(RETRY_AFTER))).await;
+        return Box::pin(incoming.reject(rejection(503, "Too many calls", Some(RETRY_AFTER)))).await;
     };
-    // What is only needed until the call stands is not to take room for as long as it lasts.
-    if let Some(started) = Box::pin(start(&node, incoming)).await {
+    if let Some(started) = Box::pin(start(&node, *incoming)).await {
         started.follow().await;
     }
 }
@@ -156,10 +150,8 @@ impl Answered {
                     return None;
                 }
             },
-            None => {
-                ring(&incoming).await;
-                None
-            }
+            // Whoever is answered at once is not rung for.
+            None => None,
         };
         match incoming.accept(body).await {
             Ok(dialog) => Some(Self {
@@ -351,63 +343,12 @@ fn request_of(incoming: &IncomingCall, call_id: &str, identity: Option<CallerIde
     }
 }
 
-/// What was agreed on, as the media need it. `None`, which cannot be, if the keys cannot be used.
-pub fn media_session(keys: &MediaKeys, agreed: &sdp::Negotiated, config: &Config) -> Option<MediaSession> {
-    let (sends, receives) = match agreed.direction {
-        sdp::Direction::SendRecv => (true, true),
-        sdp::Direction::SendOnly => (true, false),
-        sdp::Direction::RecvOnly => (false, true),
-        sdp::Direction::Inactive => (false, false),
-    };
-    Some(MediaSession {
-        codec: codec(agreed, config),
-        payload_type: agreed.payload_type,
-        receive_payload_type: agreed.receive_payload_type,
-        telephone_event: agreed.telephone_event,
-        event_clock_hz: agreed.event_clock_hz,
-        keys: KeysBy::default(),
-        comfort_noise: agreed.comfort_noise,
-        pauses: config.comfort_noise,
-        ptime_ms: agreed.ptime_ms.clamp(10, 60),
-        remote_rtp: agreed.remote_rtp,
-        remote_rtcp: agreed.remote_rtcp,
-        rtcp_mux: agreed.rtcp_mux,
-        sends,
-        receives,
-        security: keys.terms(&agreed.security)?,
-    })
-}
-
-/// The codec, encoding as the settings say and as far as the other side wants it.
-fn codec(agreed: &sdp::Negotiated, config: &Config) -> Codec {
-    match agreed.codec {
-        sdp::Codec::Pcmu => Law::Mu.into(),
-        sdp::Codec::Pcma => Law::A.into(),
-        sdp::Codec::G722 => Codec::G722,
-        sdp::Codec::Opus => {
-            let (ours, theirs) = (&config.opus, agreed.opus);
-            Codec::Opus(OpusSettings {
-                complexity: ours.complexity,
-                bitrate: theirs.max_average_bitrate.map_or(ours.bitrate, |most| ours.bitrate.min(most)),
-                fec: ours.fec && theirs.fec,
-                dtx: ours.dtx && theirs.dtx,
-            })
-        }
-    }
-}
-
 fn rtcp_of(agreed: Option<&sdp::Negotiated>) -> Option<SocketAddr> {
     agreed.filter(|a| !a.rtcp_mux).map(|a| a.remote_rtcp)
 }
 
 pub fn rejection(code: u16, reason: &str, retry_after: Option<Duration>) -> Rejection {
     Rejection { code, reason: Some(reason.to_owned()), retry_after, warning: None }
-}
-
-pub async fn ring(incoming: &IncomingCall) {
-    if let Err(error) = incoming.ring().await {
-        tracing::debug!(%error, "ringing was not sent");
-    }
 }
 
 fn rand_u64() -> u64 {

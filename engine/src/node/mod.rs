@@ -12,6 +12,7 @@ mod limits;
 mod live_calls;
 mod load;
 mod media_keys;
+mod media_session;
 mod memory;
 mod metrics;
 mod offline_child;

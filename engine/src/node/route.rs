@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sip_bridge::{IncomingCall, Rejection};
 
 use super::Node;
-use super::answer::{rejection, ring};
+use super::answer::rejection;
 use super::outbound::{Dial, OutboundLeg, Stage, dial};
 use super::trunks::Destination;
 use crate::control::{Admitted, Route, dialled};
@@ -46,6 +46,12 @@ pub async fn put_through(
                 Stage::Gone(status) => return Err(no(status.code.max(400), &status.reason)),
             },
         }
+    }
+}
+
+async fn ring(incoming: &IncomingCall) {
+    if let Err(error) = incoming.ring().await {
+        tracing::debug!(%error, "ringing was not sent");
     }
 }
 

@@ -84,7 +84,7 @@ impl RunningNode {
                     return Err(NodeError::ShardDied);
                 },
                 call = self.endpoint.next_call() => match call {
-                    Some(incoming) => drop(tokio::spawn(answer::answer(node.clone(), incoming))),
+                    Some(incoming) => drop(tokio::spawn(answer::answer(node.clone(), Box::new(incoming)))),
                     None => break,
                 },
             }

@@ -10,10 +10,10 @@ use sip_bridge::{Dialog, DialogEnd, DialogEvent, DialogHandle, OfferReply, SipEr
 use tokio::sync::{oneshot, watch};
 
 use super::Node;
-use super::answer::media_session;
 use super::info_key::{body_of, key_in};
 use super::lifetime::{Lifetime, told_to_stop};
 use super::media_keys::{MediaKeys, role_of};
+use super::media_session::media_session;
 use super::orders::{CallState, Order, OrderError, TransferOrder, Wanted};
 use super::referral::follow;
 use super::transfer::{Transfer, Transferred};
