@@ -8,6 +8,7 @@ use crate::message::uri::Protocol;
 use crate::outgoing::Setups;
 use crate::transport::{Flow, Flows};
 use crate::{Admission, SessionTimers, SipError, Timers};
+use futures::FutureExt;
 use rsipstack::sip::{Request, Response, SipMessage};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
@@ -108,7 +109,7 @@ impl Agent {
     /// Answers a request that is not an INVITE, or an INVITE that goes no further.
     pub fn reply(&self, mut transaction: Transaction, reply: Reply) {
         let response = reply.build(&transaction.original, Some(&new_tag()), &self.user_agent);
-        self.spawn(async move {
+        let mut answering = Box::pin(async move {
             if let Err(error) = transaction.respond(response).await {
                 tracing::debug!(key = %transaction.key, %error, "cannot answer a request");
                 return;
@@ -116,6 +117,9 @@ impl Agent {
             // An INVITE's answer is repeated until its ACK; other transactions end at once.
             while transaction.receive().await.is_some() {}
         });
+        if answering.as_mut().now_or_never().is_none() {
+            self.spawn(answering);
+        }
     }
 
     /// Sends a request other than INVITE and waits for its final response.

@@ -4,13 +4,13 @@
 use crate::agent::{Agent, lock};
 use crate::dialog::{DialogEnd, hang_up};
 use crate::digest::server::{DigestConfig, Guard};
-use crate::dispatch::dispatch;
 use crate::outgoing;
+use crate::receiving::{receive, run_timers};
 use crate::transport::{Flows, Sockets, TlsConfig};
 use crate::{Admission, BindError, IncomingCall, OutgoingCall, OutgoingTarget, SessionTimers, SipError};
+use rsipstack::EndpointBuilder;
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transport::TransportLayer;
-use rsipstack::{EndpointBuilder, transaction::TransactionReceiver};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,7 +108,7 @@ impl Endpoint {
             .with_cancel_token(stop.child_token())
             .with_option(option)
             .build();
-        let flows = Flows::start(sockets, &config.user_agent, &stack.inner, &stop).await?;
+        let (flows, incoming) = Flows::start(sockets, &config.user_agent, &stack.inner, &stop).await?;
         let requests = stack.incoming_transactions().map_err(|error| BindError {
             transport: "UDP",
             listen: local,
@@ -132,9 +132,9 @@ impl Endpoint {
             runtime: tokio::runtime::Handle::current(),
             stop,
         });
-        agent.spawn(async move { stack.serve().await });
         let (sender, calls) = mpsc::unbounded_channel();
-        agent.spawn(receive(agent.clone(), requests, sender));
+        agent.spawn(receive(agent.clone(), incoming, requests, sender));
+        agent.spawn(run_timers(stack.inner));
         Ok(Self { agent, calls })
     }
 
@@ -151,12 +151,6 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         self.agent.stop.cancel();
-    }
-}
-
-async fn receive(agent: Arc<Agent>, mut requests: TransactionReceiver, calls: mpsc::UnboundedSender<IncomingCall>) {
-    while let Some(transaction) = requests.recv().await {
-        dispatch(&agent, transaction, &calls);
     }
 }
 

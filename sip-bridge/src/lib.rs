@@ -20,6 +20,7 @@ mod invite_client;
 mod invite_server;
 mod message;
 mod outgoing;
+mod receiving;
 mod redirect;
 pub mod sdp;
 mod session_timer;

@@ -14,11 +14,13 @@ mod tests;
 use crate::BindError;
 use crate::message::uri::{Hop, Protocol};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
+use rsipstack::transport::connection::{TransportReceiver, TransportSender};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection};
 use socket2::{Domain, Socket, Type};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::tls::Tls;
@@ -94,6 +96,15 @@ pub(crate) struct Flow {
     pub destination: SipAddr,
 }
 
+/// What comes in, to be taken by one task.
+pub(crate) struct Incoming {
+    /// Nobody reads it yet.
+    pub udp: UdpConnection,
+    /// Where every transport puts its messages.
+    pub sender: TransportSender,
+    pub messages: TransportReceiver,
+}
+
 /// Finds ways; shared by everything that sends requests.
 pub(crate) struct Flows {
     udp: UdpConnection,
@@ -115,26 +126,29 @@ pub(crate) enum NoFlow {
 }
 
 impl Flows {
-    /// Gives the sockets to the stack. The accept loop runs until `stop`.
+    /// Makes the sockets the stack's. The accept loop runs until `stop`.
     pub async fn start(
         sockets: Sockets,
         user_agent: &str,
         stack: &EndpointInnerRef,
         stop: &CancellationToken,
-    ) -> Result<Self, BindError> {
+    ) -> Result<(Self, Incoming), BindError> {
         let local = sockets.local;
         let socket = Arc::new(udp::GatedSocket::new(sockets.udp, local, user_agent));
         let udp = UdpConnection::from_socket(socket, Some(local), Some(stop.child_token())).await.map_err(|error| {
             BindError { transport: "UDP", listen: local, source: std::io::Error::other(error.to_string()) }
         })?;
         stack.transport_layer.add_transport(SipConnection::Udp(udp.clone()));
-        let streams = stream::Streams { stack: stack.clone(), user_agent: user_agent.to_owned(), stop: stop.clone() };
+        let (sender, messages) = mpsc::unbounded_channel();
+        let streams =
+            stream::Streams { messages: sender.clone(), user_agent: user_agent.to_owned(), stop: stop.clone() };
         tokio::spawn(tcp::accept(sockets.tcp, None, streams.clone()));
         let tls = sockets.tls.map(|TlsSocket { listener, local, tls }| {
             tokio::spawn(tcp::accept(listener, Some(tls.clone()), streams.clone()));
             (local, tcp::Dialler::new(Some(tls), streams.clone()))
         });
-        Ok(Self { udp, tcp: tcp::Dialler::new(None, streams), tls })
+        let incoming = Incoming { udp: udp.clone(), sender, messages };
+        Ok((Self { udp, tcp: tcp::Dialler::new(None, streams), tls }, incoming))
     }
 
     /// Where TLS is listened on.

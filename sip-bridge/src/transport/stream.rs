@@ -4,7 +4,6 @@
 use super::framing::{Frame, Frames};
 use super::gate::{self, Verdict};
 use rsipstack::sip::SipMessage;
-use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::connection::{TransportReceiver, TransportSender};
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
@@ -29,13 +28,13 @@ const READ_BYTES: usize = 16 * 1024;
 /// What every stream of an endpoint shares.
 #[derive(Clone)]
 pub(super) struct Streams {
-    pub stack: EndpointInnerRef,
+    pub messages: TransportSender,
     pub user_agent: String,
     pub stop: CancellationToken,
 }
 
 impl Streams {
-    /// Makes a connected stream known to the stack; it lives until either side closes it.
+    /// Makes a connected stream one of the stack's connections; it lives until either side closes it.
     pub async fn adopt(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
@@ -43,24 +42,23 @@ impl Streams {
     ) -> std::io::Result<SipConnection> {
         let address = peer.get_socketaddr().map_err(|error| std::io::Error::other(error.to_string()))?;
         let stop = self.stop.child_token();
-        let (messages, incoming) = mpsc::unbounded_channel();
         let (outgoing, to_send) = mpsc::unbounded_channel();
-        let connection = ChannelConnection::create_connection(incoming, outgoing, peer.clone(), Some(stop.clone()))
+        // What comes in does not go through the connection.
+        let (_, nothing) = mpsc::unbounded_channel();
+        let connection = ChannelConnection::create_connection(nothing, outgoing, peer.clone(), Some(stop.clone()))
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))?;
         let connection = SipConnection::Channel(connection);
-        self.stack.transport_layer.add_connection(connection.clone());
         let (read, write) = tokio::io::split(stream);
         let (answers, own) = mpsc::channel(16);
         let reader = Reader {
             peer,
             address,
-            messages,
+            messages: self.messages.clone(),
             answers,
             user_agent: self.user_agent.clone(),
             connection: connection.clone(),
         };
-        let (layer, ended) = (self.stack.clone(), connection.clone());
         let mut writer = Writer { write, to_send, own };
         tokio::spawn(async move {
             tokio::select! {
@@ -68,7 +66,8 @@ impl Streams {
                 () = writer.run() => {}
                 () = stop.cancelled() => {}
             }
-            layer.transport_layer.remove_connection(&ended);
+            // Nobody is to send anything over it any more.
+            stop.cancel();
             writer.finish().await;
         });
         Ok(connection)
