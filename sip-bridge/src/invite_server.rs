@@ -3,7 +3,7 @@
 //! Not here: what the INVITE means.
 
 use crate::SipError;
-use crate::message::response::{Reply, trying};
+use crate::message::response::{Reply, shorten, trying};
 use crate::wake::Wake;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
@@ -125,9 +125,21 @@ impl InviteServer {
                 }
             }
         }
-        if matches!(progress, Progress::Accepted) {
-            observer.unacknowledged();
+        match progress {
+            Progress::Accepted => observer.unacknowledged(),
+            Progress::Acknowledged => self.shorten(),
+            Progress::Silent | Progress::Open | Progress::Refused => {}
         }
+    }
+
+    /// The caller has acknowledged our answer. What the stack keeps of it for another 64*T1, for an INVITE or a CANCEL that
+    /// comes late, need not say all of it again.
+    fn shorten(&self) {
+        self.transaction.endpoint_inner.finished_transactions.with_mut(|finished| {
+            if let Some(Some(SipMessage::Response(answer))) = finished.get_mut(&self.transaction.key) {
+                shorten(answer);
+            }
+        });
     }
 
     /// What comes for the transaction. `None`: it is over, there are commands, or nothing was said for too long.

@@ -63,6 +63,13 @@ impl Law {
         }
     }
 
+    /// Whether `encoded` is digital silence throughout.
+    pub fn is_silence(self, encoded: &[u8]) -> bool {
+        let silence = self.silence();
+        // All of it: that is done many bytes at a time, where looking for the first one heard is not.
+        encoded.iter().fold(0, |heard, byte| heard | (byte ^ silence)) == 0
+    }
+
     /// Static RTP payload type (RFC 3551 section 6).
     pub const fn payload_type(self) -> u8 {
         match self {

@@ -2,6 +2,7 @@
 //! What speech means for the conversation (turns, barge-in) is decided in `call`.
 
 use super::FRAME_SAMPLES;
+use super::g711::Law;
 use super::lowest::Lowest;
 use super::products::energy;
 use super::resample::Upsampler;
@@ -61,8 +62,8 @@ pub struct VoiceDetector {
     neural: Option<Box<Neural>>,
     /// Frames since the gate closed.
     closed_for: u32,
-    /// The last frames while the gate was closed, and the place of the oldest.
-    before: [[i16; FRAME_SAMPLES]; WARM_UP],
+    /// The last frames while the gate was closed, in µ-law as that is half of the memory, and the place of the oldest.
+    before: [[u8; FRAME_SAMPLES]; WARM_UP],
     oldest: usize,
     /// Frames the gate stays open for.
     open_for: u32,
@@ -92,7 +93,7 @@ impl VoiceDetector {
             floor: NoiseFloor::new(),
             neural: None,
             closed_for: 0,
-            before: [[0; FRAME_SAMPLES]; WARM_UP],
+            before: [[Law::Mu.silence(); FRAME_SAMPLES]; WARM_UP],
             oldest: 0,
             open_for: 0,
             levels: [SILENCE_DBOV; TONE_FRAMES],
@@ -118,7 +119,7 @@ impl VoiceDetector {
         if self.open_for == 0 {
             self.voiced = false;
             self.score = 0.0;
-            self.before[self.oldest] = *frame;
+            Law::Mu.encode_into(frame, &mut self.before[self.oldest]);
             self.oldest = (self.oldest + 1) % WARM_UP;
             self.closed_for = self.closed_for.saturating_add(1);
             if self.closed_for == LET_GO_AFTER {
@@ -161,8 +162,8 @@ impl VoiceDetector {
         self.neural.get_or_insert_default().begin();
         let mut before = self.before;
         before.rotate_left(self.oldest);
-        for frame in &before {
-            self.listen(frame);
+        for frame in before {
+            self.listen(&frame.map(|byte| Law::Mu.decode(byte)));
         }
     }
 

@@ -58,10 +58,7 @@ impl RecordBlock {
     /// Appends the same stretch of both channels; takes as much as fits and as both have, returns how many samples.
     /// What comes first decides which channels there are: none are taken in which another one is heard.
     pub fn append(&mut self, caller: &[u8], agent: &[u8]) -> usize {
-        let silence = self.law.silence();
-        // All of it: that is done many bytes at a time, where looking for the first one heard is not.
-        let heard = |channel: &[u8]| channel.iter().fold(0, |heard, byte| heard | (byte ^ silence)) != 0;
-        let (caller_heard, agent_heard) = (heard(caller), heard(agent));
+        let (caller_heard, agent_heard) = (!self.law.is_silence(caller), !self.law.is_silence(agent));
         if self.samples == 0 {
             (self.caller_heard, self.agent_heard) = (caller_heard, agent_heard);
         } else if (caller_heard && !self.caller_heard) || (agent_heard && !self.agent_heard) {

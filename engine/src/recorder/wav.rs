@@ -42,9 +42,11 @@ fn write_whole(journal: &Journal, path: &Path) -> io::Result<WavFile> {
     for block in &journal.blocks {
         let mut samples =
             wav.get_i16_writer(2 * u32::try_from(block.offset_samples - position).map_err(io::Error::other)?);
+        // No block tells of what is silent: it sounds like the silence within one.
+        let silence = block.law.decode(block.law.silence());
         while position < block.offset_samples {
-            samples.write_sample(0i16);
-            samples.write_sample(0i16);
+            samples.write_sample(silence);
+            samples.write_sample(silence);
             position += 1;
         }
         samples.flush().map_err(into_io)?;

@@ -316,7 +316,8 @@ impl ShardHandle {
     }
 
     async fn send(&self, command: ShardCommand) -> Result<(), ShardError> {
-        self.commands.send(command).await.map_err(|_| ShardError::Gone)?;
+        // Not `send`, whose future would hold the command a second time.
+        self.commands.reserve().await.map_err(|_| ShardError::Gone)?.send(command);
         self.bell.ring().map_err(|_| ShardError::Gone)
     }
 }

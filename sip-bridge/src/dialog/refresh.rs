@@ -12,6 +12,7 @@ use rsipstack::sip::{Headers, Method, Request, Response};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The least time between two attempts to refresh.
@@ -61,7 +62,8 @@ pub(crate) fn agreed(agent: &Arc<Agent>, core: &Arc<DialogCore>, response: &Resp
 
 /// Begins anew to refresh, or to wait for refreshes.
 fn watch(agent: &Arc<Agent>, core: &Arc<DialogCore>, agreed: Option<Agreed>, ours: bool) {
-    let renewed = CancellationToken::new();
+    // Over with the dialog, too.
+    let renewed = core.ended.child_token();
     {
         let mut lifetime = lock(&core.lifetime);
         lifetime.renewed.cancel();
@@ -72,34 +74,29 @@ fn watch(agent: &Arc<Agent>, core: &Arc<DialogCore>, agreed: Option<Agreed>, our
     let Some(agreed) = agreed else { return };
     let (sender, core) = (agent.clone(), core.clone());
     agent.spawn(async move {
-        let kept = async {
-            tokio::select! {
-                () = keep(&sender, &core, agreed), if ours => {}
-                () = tokio::time::sleep(agreed.gives_up_after()) => {}
-            }
-            let why = Some("session expired".to_owned());
-            let (done, _) = oneshot::channel();
-            hang_up(&sender, &core, DialogEnd::SessionExpired, why, done);
-        };
         tokio::select! {
-            () = kept => {}
+            () = run_out(&sender, &core, agreed, ours) => {}
             () = renewed.cancelled() => {}
-            () = core.ended.cancelled() => {}
         }
     });
 }
 
-/// Refreshes until it succeeds, which begins another watch.
-async fn keep(agent: &Arc<Agent>, core: &Arc<DialogCore>, agreed: Agreed) {
-    let mut wait = agreed.refresh_after();
-    loop {
-        tokio::time::sleep(wait).await;
+/// Until the session is given up, which a refresh that succeeds keeps from happening: it begins another watch.
+async fn run_out(agent: &Arc<Agent>, core: &Arc<DialogCore>, agreed: Agreed, ours: bool) {
+    let given_up = Instant::now() + agreed.gives_up_after();
+    let (mut wait, mut next) = (agreed.refresh_after(), Instant::now() + agreed.refresh_after());
+    while ours && next < given_up {
+        tokio::time::sleep_until(next).await;
         // Boxed: it is large, and most of the time it is not there.
-        if let Err(error) = Box::pin(refresh(agent, core)).await {
+        if let Ok(Err(error)) = Box::pin(tokio::time::timeout_at(given_up, refresh(agent, core))).await {
             tracing::debug!(call = %core.id.call_id, %error, "the session could not be refreshed");
         }
         wait = (wait / 4).max(LEAST_WAIT);
+        next = Instant::now() + wait;
     }
+    tokio::time::sleep_until(given_up).await;
+    let (done, _) = oneshot::channel();
+    hang_up(agent, core, DialogEnd::SessionExpired, Some("session expired".to_owned()), done);
 }
 
 /// UPDATE without a description where the other side allows it, else the same description again in a re-INVITE

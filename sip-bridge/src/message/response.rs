@@ -109,6 +109,15 @@ pub(crate) fn trying(request: &Request, user_agent: &str, after: Duration) -> Re
     response
 }
 
+/// Leaves of a response what tells the other side which request it answers, and where we are.
+pub(crate) fn shorten(response: &mut Response) {
+    const KEPT: [&str; 7] = ["Via", "From", "To", "Call-ID", "CSeq", "Contact", "Record-Route"];
+    response.headers.retain(|header| KEPT.contains(&header.name()));
+    response.headers.push(Header::ContentLength(ContentLength::new("0")));
+    response.headers.0.shrink_to_fit();
+    response.body = Vec::new();
+}
+
 /// To with our tag, where it has none.
 fn tagged(to: &To, tag: &str) -> To {
     match Address::parse(to.value()) {

@@ -49,3 +49,21 @@ fn whoever_is_heard_when_it_is_in_the_file_at_its_place() {
 
     assert!(channels(&ready(&mut events).path) == (left, right), "what is in the file is not what was heard");
 }
+
+#[test]
+fn silence_takes_no_block_and_is_as_long_in_the_file() {
+    let dir = TempDir::new().unwrap();
+    let (recorder, mut tap, mut events) = start(dir.path(), 64);
+    let id = recorder.handle().open(meta(CALL)).unwrap();
+    let mut tape = Tape::new(id, Law::A);
+    let silence = [Law::A.silence(); FRAME_SAMPLES];
+    for _ in 0..50 {
+        tape.take((&silence, &silence), &mut tap);
+        assert!(tape.block.is_none());
+    }
+    tape.finish(&mut tap);
+    recorder.handle().finish(id).unwrap();
+
+    let quiet = vec![Law::A.decode(Law::A.silence()); 50 * FRAME_SAMPLES];
+    assert!(channels(&ready(&mut events).path) == (quiet.clone(), quiet));
+}
