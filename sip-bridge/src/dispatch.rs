@@ -26,8 +26,7 @@ use tokio_util::sync::CancellationToken;
 const PENDING_WAIT: Duration = Duration::from_secs(2);
 
 /// Sees to one incoming request. Never waits.
-pub(crate) fn dispatch(agent: &Arc<Agent>, mut transaction: Transaction, calls: &mpsc::UnboundedSender<IncomingCall>) {
-    answer_to_source(&mut transaction);
+pub(crate) fn dispatch(agent: &Arc<Agent>, transaction: Transaction, calls: &mpsc::UnboundedSender<IncomingCall>) {
     let Some(id) = DialogId::of_incoming(&transaction.original) else {
         return agent.reply(transaction, Reply::new(400));
     };
@@ -189,17 +188,6 @@ fn authenticate(agent: &Agent, transaction: &Transaction) -> Result<Option<Strin
     match guard.judge(&transaction.original, now) {
         Verdict::Known(user) => Ok(Some(user)),
         Verdict::Unknown { stale } => Err(guard.challenge(stale, now)),
-    }
-}
-
-/// Over UDP, answers go back to where the request came from, if it asked for that (RFC 3581 4): the stack need not read its
-/// Via for every one of them.
-fn answer_to_source(transaction: &mut Transaction) {
-    let Some(connection) = transaction.connection.as_ref().filter(|c| !c.is_reliable()) else { return };
-    let mut vias = headers::values(&transaction.original.headers, "Via");
-    let first = vias.next().and_then(|via| via.split(',').next());
-    if first.is_some_and(|via| via.split(';').any(|param| param.trim().starts_with("rport="))) {
-        transaction.destination = connection.get_remote_addr().cloned();
     }
 }
 

@@ -5,7 +5,7 @@ use crate::agent::{Agent, lock};
 use crate::dialog::{DialogEnd, hang_up};
 use crate::digest::server::{DigestConfig, Guard};
 use crate::outgoing;
-use crate::receiving::{receive, run_timers};
+use crate::receiving::{Stack, receive};
 use crate::transport::{Flows, Sockets, TlsConfig};
 use crate::{Admission, BindError, IncomingCall, OutgoingCall, OutgoingTarget, SessionTimers, SipError};
 use rsipstack::EndpointBuilder;
@@ -108,14 +108,16 @@ impl Endpoint {
             .with_cancel_token(stop.child_token())
             .with_option(option)
             .build();
-        let (flows, incoming) = Flows::start(sockets, &config.user_agent, &stack.inner, &stop).await?;
         let requests = stack.incoming_transactions().map_err(|error| BindError {
             transport: "UDP",
             listen: local,
             source: std::io::Error::other(error.to_string()),
         })?;
+        let inner = stack.inner.clone();
+        let stack = Stack::start(stack);
+        let (flows, incoming) = Flows::start(sockets, &config.user_agent, &inner, &stop).await?;
         let agent = Arc::new(Agent {
-            stack: stack.inner.clone(),
+            stack: inner,
             flows,
             local,
             user_agent: config.user_agent,
@@ -133,8 +135,7 @@ impl Endpoint {
             stop,
         });
         let (sender, calls) = mpsc::unbounded_channel();
-        agent.spawn(receive(agent.clone(), incoming, requests, sender));
-        agent.spawn(run_timers(stack.inner));
+        agent.spawn(receive(agent.clone(), incoming, stack, requests, sender));
         Ok(Self { agent, calls })
     }
 

@@ -132,8 +132,8 @@ impl InviteServer {
         }
     }
 
-    /// The caller has acknowledged our answer. What the stack keeps of it for another 64*T1, for an INVITE or a CANCEL that
-    /// comes late, need not say all of it again.
+    /// The caller has acknowledged our answer. The stack keeps it for another 64*T1, for an INVITE or a CANCEL that comes
+    /// late, which need not be told everything again.
     fn shorten(&self) {
         self.transaction.endpoint_inner.finished_transactions.with_mut(|finished| {
             if let Some(Some(SipMessage::Response(answer))) = finished.get_mut(&self.transaction.key) {

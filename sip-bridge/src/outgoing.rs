@@ -67,7 +67,6 @@ pub struct OutgoingCall {
 }
 
 /// What became of a call being set up.
-#[expect(clippy::large_enum_variant, reason = "a few per call, each moved once")]
 pub enum Progress {
     /// A provisional answer, 101 to 199.
     Ringing(u16),

@@ -79,7 +79,7 @@ fn line(lose: usize) -> Line {
 }
 
 #[library_benchmark]
-#[bench::gate_closed(args = (quiet()), setup = detector, config = at_most(31_967))]
+#[bench::gate_closed(args = (quiet()), setup = detector, config = at_most(38_411))]
 #[bench::gate_open(args = (speech()), setup = detector, config = at_most(7_294_195))]
 fn voice(
     (mut detector, frames): (VoiceDetector, Vec<[i16; FRAME_SAMPLES]>),

@@ -2,7 +2,6 @@
 //! What speech means for the conversation (turns, barge-in) is decided in `call`.
 
 use super::FRAME_SAMPLES;
-use super::g711::Law;
 use super::lowest::Lowest;
 use super::products::energy;
 use super::resample::Upsampler;
@@ -62,8 +61,8 @@ pub struct VoiceDetector {
     neural: Option<Box<Neural>>,
     /// Frames since the gate closed.
     closed_for: u32,
-    /// The last frames while the gate was closed, in µ-law as that is half of the memory, and the place of the oldest.
-    before: [[u8; FRAME_SAMPLES]; WARM_UP],
+    /// The last frames while the gate was closed, and the place of the oldest.
+    before: [KeptFrame; WARM_UP],
     oldest: usize,
     /// Frames the gate stays open for.
     open_for: u32,
@@ -71,6 +70,13 @@ pub struct VoiceDetector {
     levels: [f32; TONE_FRAMES],
     voiced: bool,
     score: f32,
+}
+
+/// A frame in half of its memory: eight bits of each sample, as many places up as the loudest one takes.
+#[derive(Clone, Copy)]
+struct KeptFrame {
+    shift: u32,
+    highest: [i8; FRAME_SAMPLES],
 }
 
 /// Earshot, which takes 16 kHz.
@@ -93,7 +99,7 @@ impl VoiceDetector {
             floor: NoiseFloor::new(),
             neural: None,
             closed_for: 0,
-            before: [[Law::Mu.silence(); FRAME_SAMPLES]; WARM_UP],
+            before: [KeptFrame::SILENCE; WARM_UP],
             oldest: 0,
             open_for: 0,
             levels: [SILENCE_DBOV; TONE_FRAMES],
@@ -119,7 +125,7 @@ impl VoiceDetector {
         if self.open_for == 0 {
             self.voiced = false;
             self.score = 0.0;
-            Law::Mu.encode_into(frame, &mut self.before[self.oldest]);
+            self.before[self.oldest] = KeptFrame::of(frame);
             self.oldest = (self.oldest + 1) % WARM_UP;
             self.closed_for = self.closed_for.saturating_add(1);
             if self.closed_for == LET_GO_AFTER {
@@ -162,8 +168,8 @@ impl VoiceDetector {
         self.neural.get_or_insert_default().begin();
         let mut before = self.before;
         before.rotate_left(self.oldest);
-        for frame in before {
-            self.listen(&frame.map(|byte| Law::Mu.decode(byte)));
+        for frame in &before {
+            self.listen(&frame.samples());
         }
     }
 
@@ -171,6 +177,22 @@ impl VoiceDetector {
         if let Some(score) = self.neural.as_mut().and_then(|neural| neural.detect(frame)) {
             self.score = score;
         }
+    }
+}
+
+// === impl KeptFrame ===
+
+impl KeptFrame {
+    const SILENCE: Self = Self { shift: 0, highest: [0; FRAME_SAMPLES] };
+
+    fn of(frame: &[i16; FRAME_SAMPLES]) -> Self {
+        let bits = u16::BITS - frame.iter().fold(0, |bits, sample| bits | sample.unsigned_abs()).leading_zeros();
+        let shift = bits.saturating_sub(i8::BITS - 1);
+        Self { shift, highest: frame.map(|sample| (sample >> shift) as i8) }
+    }
+
+    fn samples(&self) -> [i16; FRAME_SAMPLES] {
+        self.highest.map(|sample| i16::from(sample) << self.shift)
     }
 }
 
@@ -260,4 +282,22 @@ pub fn level_dbov(samples: &[i16]) -> f32 {
     }
     let mean = energy as f32 / samples.len() as f32;
     (10.0 * (mean / (32_768.0 * 32_768.0)).log10()).max(SILENCE_DBOV)
+}
+
+#[cfg(test)]
+mod kept_frame_tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_frame_is_the_same_to_the_eighth_bit_of_its_loudest_sample() {
+        for loudest in [0, 1, 127, 128, 1000, i16::MAX, i16::MIN] {
+            let mut frame: [i16; FRAME_SAMPLES] = std::array::from_fn(|at| loudest / (at as i16 + 1));
+            frame[80] = loudest;
+            let kept = KeptFrame::of(&frame).samples();
+            let step = (i32::from(loudest).abs() / 64).max(1);
+            for (kept, sample) in kept.into_iter().zip(frame) {
+                assert!((i32::from(kept) - i32::from(sample)).abs() < step, "{kept} for {sample} beside {loudest}");
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub struct RecordBlock {
     pub recording: RecordingId,
     /// Where the block begins, in samples (1/8000 s) since the recording's first.
     pub offset_samples: u64,
-    /// Law of both channels. When a call changes its codec, the block ends early and the next has the new law.
+    /// Law of both channels.
     pub law: Law,
     /// Valid samples in each channel.
     samples: usize,

@@ -18,6 +18,9 @@ pub(super) struct WavFile {
 
 const SPEC: WavSpec = WavSpec { channels: 2, sample_rate: 8000, bits_per_sample: 16, sample_format: SampleFormat::Int };
 
+/// Silence written at a time, samples of each channel.
+const PIECE: u64 = 8000;
+
 /// Writes `path` by way of a temporary file beside it.
 pub(super) fn write_wav(journal: &Journal, path: &Path) -> io::Result<WavFile> {
     let temporary = path.with_extension("wav.part");
@@ -40,16 +43,17 @@ fn write_whole(journal: &Journal, path: &Path) -> io::Result<WavFile> {
     let mut wav = WavWriter::new(BufWriter::with_capacity(256 * 1024, file.try_clone()?), SPEC).map_err(into_io)?;
     let mut position = 0u64;
     for block in &journal.blocks {
-        let mut samples =
-            wav.get_i16_writer(2 * u32::try_from(block.offset_samples - position).map_err(io::Error::other)?);
         // No block tells of what is silent: it sounds like the silence within one.
         let silence = block.law.decode(block.law.silence());
         while position < block.offset_samples {
-            samples.write_sample(silence);
-            samples.write_sample(silence);
-            position += 1;
+            let piece = (block.offset_samples - position).min(PIECE);
+            let mut samples = wav.get_i16_writer(2 * piece as u32);
+            for _ in 0..2 * piece {
+                samples.write_sample(silence);
+            }
+            samples.flush().map_err(into_io)?;
+            position += piece;
         }
-        samples.flush().map_err(into_io)?;
 
         let mut samples = wav.get_i16_writer(2 * block.caller.len() as u32);
         for (caller, agent) in block.caller.iter().zip(&block.agent) {

@@ -73,7 +73,7 @@ impl Caller {
 
     /// Call-ID (RFC 3261 section 20.8), by which the node's events name the call; empty for a stream.
     pub fn sip_call_id(&self) -> &str {
-        self.sip.as_ref().map_or("", |sip| &sip.dialog.info.sip_call_id)
+        self.sip.as_ref().map_or("", |sip| &sip.dialog.info().sip_call_id)
     }
 
     /// INVITE sent to 200 received, or a stream opened.

@@ -29,7 +29,6 @@ pub use transfer::{Transfer, TransferProgress};
 
 /// An answered call. Dropping it ends the call with BYE.
 pub struct Dialog {
-    pub info: CallInfo,
     handle: DialogHandle,
     events: mpsc::Receiver<Box<DialogEvent>>,
     end_told: bool,
@@ -47,7 +46,7 @@ pub struct DialogHandle {
 pub enum DialogEvent {
     /// The ACK came, or the BYE of a caller who is not to wait for it. `answer` is the ACK's SDP, when our 200 (to the
     /// INVITE or to a re-INVITE) carried the offer; empty in a late-offer call means the caller never answered our
-    /// offer, unless `progress` had the answer.
+    /// offer or hung up right behind the answer, unless `progress` had it.
     Confirmed { answer: Option<String> },
     /// A re-INVITE or UPDATE wants other media; `offer` is `None` when it asks us for an offer.
     Reoffer { offer: Option<String>, reply: OfferReply },
@@ -81,7 +80,7 @@ pub enum DialogEnd {
 
 impl Dialog {
     pub(crate) fn new(agent: Arc<Agent>, core: Arc<DialogCore>, events: mpsc::Receiver<Box<DialogEvent>>) -> Self {
-        Self { info: core.info.clone(), handle: DialogHandle { agent, core }, events, end_told: false }
+        Self { handle: DialogHandle { agent, core }, events, end_told: false }
     }
 
     /// Waits for the next event. The last one is `Ended`, then `None`. Safe to cancel.
@@ -94,6 +93,10 @@ impl Dialog {
         }
         let cause = self.handle.core.end_cause();
         Some(DialogEvent::Ended { cause: cause.unwrap_or_else(|| DialogEnd::Failed("endpoint stopped".to_owned())) })
+    }
+
+    pub fn info(&self) -> &CallInfo {
+        &self.handle.core.info
     }
 
     pub fn handle(&self) -> DialogHandle {

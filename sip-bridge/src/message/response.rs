@@ -109,13 +109,10 @@ pub(crate) fn trying(request: &Request, user_agent: &str, after: Duration) -> Re
     response
 }
 
-/// Leaves of a response what tells the other side which request it answers, and where we are.
+/// Leaves out of a response what tells of us and nothing of the call.
 pub(crate) fn shorten(response: &mut Response) {
-    const KEPT: [&str; 7] = ["Via", "From", "To", "Call-ID", "CSeq", "Contact", "Record-Route"];
-    response.headers.retain(|header| KEPT.contains(&header.name()));
-    response.headers.push(Header::ContentLength(ContentLength::new("0")));
+    response.headers.retain(|header| !["Allow", "Supported", "Accept", "User-Agent"].contains(&header.name()));
     response.headers.0.shrink_to_fit();
-    response.body = Vec::new();
 }
 
 /// To with our tag, where it has none.

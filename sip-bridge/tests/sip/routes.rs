@@ -3,8 +3,9 @@
 
 use crate::bench::*;
 use crate::raw_phone::RawPhone;
-use sip_bridge::{DialogEvent, OutgoingTarget, Progress, sdp};
+use sip_bridge::{DialogEnd, DialogEvent, OutgoingTarget, Progress, sdp};
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn our_bye_follows_the_record_route_of_the_invite() {
@@ -80,7 +81,7 @@ async fn over_tcp_our_bye_comes_back_on_the_callers_connection() {
 #[tokio::test]
 async fn a_lost_tcp_connection_is_replaced_by_one_to_the_route() {
     let mut callee = endpoint().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let home = listener.local_addr().expect("an address");
     let mut phone = RawPhone::tcp(callee.handle().local_addr()).await;
     phone.invite(&format!("Record-Route: <sip:{home};transport=tcp;lr>\r\n"), &offer()).await;
@@ -106,7 +107,7 @@ async fn a_lost_tcp_connection_is_replaced_by_one_to_the_route() {
 async fn the_acknowledgement_and_bye_of_our_calls_reuse_the_tcp_connection_and_follow_the_route() {
     // The far side is a bare listener that plays proxy and callee; it takes exactly one connection.
     let caller = endpoint().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = listener.local_addr().expect("an address");
     let mut call = caller.handle().call(target(proxy, true), offer()).await.expect("sent");
     let (stream, _) = soon("a connection", listener.accept()).await.expect("accepted");
@@ -136,6 +137,35 @@ async fn the_acknowledgement_and_bye_of_our_calls_reuse_the_tcp_connection_and_f
     }
     far.ok(&bye).await;
     assert!(soon("BYE", hanging_up).await.expect("no panic").is_ok());
+    nothing_left(&[caller.handle()]).await;
+}
+
+#[tokio::test]
+async fn a_phone_that_answers_over_udp_and_is_to_be_reached_over_tcp_is_heard_on_both() {
+    let caller = endpoint().await;
+    let mut far = RawPhone::udp(caller.handle().local_addr()).await;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let mut call = caller.handle().call(target(far.local, false), offer()).await.expect("sent");
+    let invite = far.receive_request("INVITE").await;
+    let (_, answer) = sdp::answer(invite.body(), &local(30000)).expect("G.711");
+    let contact = format!("Contact: <sip:far@{};transport=tcp>\r\n", listener.local_addr().expect("an address"));
+    let ok = far.response(&invite, "200 OK", &contact, &answer);
+    far.send(&ok).await;
+    let (mut dialog, _) = answered(&mut call).await;
+    let (stream, _) = soon("the ACK's connection", listener.accept()).await.expect("a connection");
+    let mut over_tcp = RawPhone::from_tcp(stream);
+    let ack = over_tcp.receive_request("ACK").await;
+    let (from, to) = (ack.header("To").expect("To").to_owned(), ack.header("From").expect("From").to_owned());
+    let bye = format!(
+        "BYE sip:{} SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bK-far\r\nMax-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\n\
+         Call-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        caller.handle().local_addr(),
+        over_tcp.local,
+        ack.header("Call-ID").expect("Call-ID"),
+    );
+    over_tcp.send(&bye).await;
+    assert_eq!(over_tcp.receive().await.code(), 200);
+    assert!(matches!(next_event(&mut dialog).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
     nothing_left(&[caller.handle()]).await;
 }
 

@@ -221,7 +221,7 @@ async fn a_call_takes_the_place_of_another_in_an_attended_transfer() {
     let mut call = second.handle().call(target, offer()).await.expect("sent");
     let incoming = next_call(&mut callee).await;
     let replaced = incoming.replaces.clone().expect("the dialog to be replaced");
-    assert_eq!(replaced.sip_call_id(), consulting.info.sip_call_id);
+    assert_eq!(replaced.sip_call_id(), consulting.info().sip_call_id);
     let sdp = answer_to(&incoming);
     let theirs = incoming.accept(sdp).await.expect("accepted");
     let (ours, _) = answered(&mut call).await;
