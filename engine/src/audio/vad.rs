@@ -285,7 +285,7 @@ pub fn level_dbov(samples: &[i16]) -> f32 {
 }
 
 #[cfg(test)]
-mod kept_frame_tests {
+mod tests {
     use super::*;
 
     #[test]
