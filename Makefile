@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export TANDEM_CACHE ?= $(HOME)/.cache/tandem
 export PATH := $(HOME)/.cargo/bin:$(TANDEM_CACHE)/tools/bin:$(PATH)
 
-# The processors that `make production` is for: x86-64 with AVX2; others end it as an illegal instruction.
+# The processors that `make production` is for: on x86-64 those with AVX2. On others it ends with "Illegal instruction".
 TARGET_CPU ?= $(if $(filter x86_64,$(shell uname -m)),x86-64-v3,generic)
 
 .PHONY: help setup setup-test build production edge demo run test test-long bench load deploy clean-data
