@@ -6,9 +6,9 @@ use crate::digest::server::Guard;
 use crate::message::response::Reply;
 use crate::message::uri::Protocol;
 use crate::outgoing::Setups;
+use crate::server::{ServerTransaction, Transactions};
 use crate::transport::{Flow, Flows};
 use crate::{Admission, SessionTimers, SipError, Timers};
-use futures::FutureExt;
 use rsipstack::sip::{Request, Response, SipMessage};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
@@ -28,6 +28,7 @@ pub(crate) struct Agent {
     pub user_agent: String,
     pub timers: Timers,
     pub session_timers: SessionTimers,
+    pub transactions: Arc<Transactions>,
     pub dialogs: DialogTable,
     pub setups: Setups,
     pub admission: Mutex<Admission>,
@@ -107,18 +108,10 @@ impl Agent {
     }
 
     /// Answers a request that is not an INVITE, or an INVITE that goes no further.
-    pub fn reply(&self, mut transaction: Transaction, reply: Reply) {
-        let response = reply.build(&transaction.original, Some(&new_tag()), &self.user_agent);
-        let mut answering = Box::pin(async move {
-            if let Err(error) = transaction.respond(response).await {
-                tracing::debug!(key = %transaction.key, %error, "cannot answer a request");
-                return;
-            }
-            // An INVITE's answer is repeated until its ACK; other transactions end at once.
-            while transaction.receive().await.is_some() {}
-        });
-        if answering.as_mut().now_or_never().is_none() {
-            self.spawn(answering);
+    pub fn reply(&self, transaction: &ServerTransaction, reply: Reply) {
+        let response = reply.build(&transaction.request, Some(&new_tag()), &self.user_agent);
+        if let Err(error) = transaction.respond(&response) {
+            tracing::debug!(source = %transaction.source, %error, "cannot answer a request");
         }
     }
 

@@ -7,16 +7,15 @@ use crate::dialog::table::DialogId;
 use crate::dialog::{refresh, requests};
 use crate::digest::server::Verdict;
 use crate::incoming::FirstInvite;
-use crate::invite_server::InviteServer;
 use crate::message::address::Address;
 use crate::message::body::{self, Body};
 use crate::message::headers;
 use crate::message::replaces::Replaces;
 use crate::message::response::Reply;
+use crate::server::ServerTransaction;
 use crate::{Admission, CallInfo, DialogHandle, IncomingCall, carrier};
 use rsipstack::sip::{HeadersExt, Method, Request};
-use rsipstack::transaction::Transaction;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,15 +25,19 @@ use tokio_util::sync::CancellationToken;
 const PENDING_WAIT: Duration = Duration::from_secs(2);
 
 /// Sees to one incoming request. Never waits.
-pub(crate) fn dispatch(agent: &Arc<Agent>, transaction: Transaction, calls: &mpsc::UnboundedSender<IncomingCall>) {
-    let Some(id) = DialogId::of_incoming(&transaction.original) else {
-        return agent.reply(transaction, Reply::new(400));
+pub(crate) fn dispatch(
+    agent: &Arc<Agent>,
+    transaction: ServerTransaction,
+    calls: &mpsc::UnboundedSender<IncomingCall>,
+) {
+    let Some(id) = DialogId::of_incoming(&transaction.request) else {
+        return agent.reply(&transaction, Reply::new(400));
     };
     if id.local_tag.is_empty() {
         return outside_dialog(agent, id, transaction, calls);
     }
     // What only an answered call gets has overtaken our reading of the 200.
-    let overtaking = matches!(transaction.original.method, Method::Invite | Method::Bye);
+    let overtaking = matches!(transaction.request.method, Method::Invite | Method::Bye);
     match (agent.dialogs.get(&id), agent.setups.wait_for(&id)) {
         (Some(core), setup) if setup.is_none() || !overtaking => requests::handle(agent, core, transaction),
         (_, Some(settled)) => {
@@ -44,34 +47,34 @@ pub(crate) fn dispatch(agent: &Arc<Agent>, transaction: Transaction, calls: &mps
                 let _ = tokio::time::timeout(patience, settled.cancelled()).await;
                 match later.dialogs.get(&id) {
                     Some(core) => requests::handle(&later, core, transaction),
-                    None => later.reply(transaction, Reply::new(481)),
+                    None => later.reply(&transaction, Reply::new(481)),
                 }
             });
         }
-        (_, None) => agent.reply(transaction, Reply::new(481)),
+        (_, None) => agent.reply(&transaction, Reply::new(481)),
     }
 }
 
 fn outside_dialog(
     agent: &Arc<Agent>,
     id: DialogId,
-    transaction: Transaction,
+    transaction: ServerTransaction,
     calls: &mpsc::UnboundedSender<IncomingCall>,
 ) {
-    let request = &transaction.original;
+    let request = &transaction.request;
     let unsupported = headers::unsupported_options(&request.headers);
     match request.method {
-        Method::Bye | Method::Update | Method::Info | Method::PRack => agent.reply(transaction, Reply::new(481)),
+        Method::Bye | Method::Update | Method::Info | Method::PRack => agent.reply(&transaction, Reply::new(481)),
         Method::Invite | Method::Options if !unsupported.is_empty() => {
-            agent.reply(transaction, Reply::bad_extension(&unsupported));
+            agent.reply(&transaction, Reply::bad_extension(&unsupported));
         }
         Method::Invite => {
-            if let Err((transaction, refusal)) = invite(agent, id, transaction, calls) {
-                agent.reply(*transaction, refusal);
+            if let Err(refusal) = invite(agent, id, &transaction, calls) {
+                agent.reply(&transaction, refusal);
             }
         }
-        Method::Options => agent.reply(transaction, options(agent)),
-        _ => agent.reply(transaction, Reply::method_not_allowed()),
+        Method::Options => agent.reply(&transaction, options(agent)),
+        _ => agent.reply(&transaction, Reply::method_not_allowed()),
     }
 }
 
@@ -90,59 +93,52 @@ fn options(agent: &Agent) -> Reply {
 fn invite(
     agent: &Arc<Agent>,
     id: DialogId,
-    transaction: Transaction,
+    transaction: &ServerTransaction,
     calls: &mpsc::UnboundedSender<IncomingCall>,
-) -> Result<(), (Box<Transaction>, Reply)> {
-    let request = &transaction.original;
+) -> Result<(), Reply> {
+    let request: &Request = &transaction.request;
     let merge = InviteId {
         call_id: id.call_id.clone(),
         from_tag: id.remote_tag.clone(),
         cseq: headers::cseq(&request.headers).unwrap_or_default(),
     };
     let Some(handled) = Handled::begin(agent, merge) else {
-        return Err((Box::new(transaction), Reply::new(482)));
+        return Err(Reply::new(482));
     };
     if !headers::accepts_sdp(&request.headers) {
         // A 200 would have to carry a body of a kind we cannot write (RFC 3261 21.4.7).
-        return Err((Box::new(transaction), Reply::new(406).header("Accept", "application/sdp")));
+        return Err(Reply::new(406).header("Accept", "application/sdp"));
     }
     let offer = match body::read(request, &request.body) {
         Body::Empty => None,
         Body::Sdp(sdp) => Some(sdp),
-        Body::Other(_) => return Err((Box::new(transaction), Reply::unsupported_media_type())),
-        Body::TooLarge => return Err((Box::new(transaction), Reply::new(413))),
+        Body::Other(_) => return Err(Reply::unsupported_media_type()),
+        Body::TooLarge => return Err(Reply::new(413)),
     };
     match agent.admission() {
         Admission::Open => {}
-        Admission::Draining => return Err((Box::new(transaction), Reply::new(503))),
+        Admission::Draining => return Err(Reply::new(503)),
         Admission::Busy { retry_after } => {
-            return Err((Box::new(transaction), Reply::new(503).retry_after(retry_after)));
+            return Err(Reply::new(503).retry_after(retry_after));
         }
     }
-    let user = match authenticate(agent, &transaction) {
-        Ok(user) => user,
-        Err(challenge) => return Err((Box::new(transaction), challenge)),
-    };
+    let user = authenticate(agent, transaction)?;
     if let Some(refusal) = refresh::refusal(agent, request) {
-        return Err((Box::new(transaction), refusal));
+        return Err(refusal);
     }
-    let replaced = match replaced(agent, request) {
-        Ok(replaced) => replaced,
-        Err(refusal) => return Err((Box::new(transaction), refusal)),
-    };
+    let replaced = replaced(agent, request)?;
     let Some(pending) = agent.admit_pending() else {
-        return Err((Box::new(transaction), Reply::new(503).retry_after(PENDING_WAIT)));
+        return Err(Reply::new(503).retry_after(PENDING_WAIT));
     };
     let id = DialogId { local_tag: new_tag(), ..id };
-    let made = call_info(request, &id, source(&transaction))
+    let made = call_info(request, &id, transaction.source)
         .map(|info| CallInfo { authenticated: user, ..info })
-        .and_then(|info| DialogCore::incoming(id.clone(), info, request, transaction.connection.as_ref(), pending));
+        .and_then(|info| DialogCore::incoming(id.clone(), info, request, transaction.stream.as_ref(), pending));
     let Some((core, events)) = made else {
         // From, To or Contact cannot be read: no dialog could be kept.
-        return Err((Box::new(transaction), Reply::new(400)));
+        return Err(Reply::new(400));
     };
     agent.dialogs.insert(core.clone());
-    let request = request.clone();
     let cancelled = CancellationToken::new();
     let observer = FirstInvite {
         agent: agent.clone(),
@@ -151,10 +147,10 @@ fn invite(
         late_offer: offer.is_none(),
         _handled: handled,
     };
-    let (server, responder) = InviteServer::new(transaction, id.local_tag, agent.user_agent.clone());
+    let responder = transaction.serve_invite(id.local_tag, observer);
     core.set_invite(responder.clone());
-    agent.spawn(server.run(observer));
-    let mut call = IncomingCall::new(agent.clone(), core, events, request, offer, responder, cancelled);
+    let mut call =
+        IncomingCall::new(agent.clone(), core, events, transaction.request.clone(), offer, responder, cancelled);
     call.replaces = replaced;
     // Nobody listens any more: dropping the call answers 480.
     let _ = calls.send(call);
@@ -180,20 +176,15 @@ fn replaced(agent: &Arc<Agent>, request: &Request) -> Result<Option<DialogHandle
 }
 
 /// The name of the caller where callers must be known; the challenge if this one is not (RFC 3261 22.1).
-fn authenticate(agent: &Agent, transaction: &Transaction) -> Result<Option<String>, Reply> {
-    let Some(guard) = agent.guard.as_ref().filter(|guard| !guard.trusts(source(transaction).ip())) else {
+fn authenticate(agent: &Agent, transaction: &ServerTransaction) -> Result<Option<String>, Reply> {
+    let Some(guard) = agent.guard.as_ref().filter(|guard| !guard.trusts(transaction.source.ip())) else {
         return Ok(None);
     };
     let now = agent.started.elapsed().as_secs();
-    match guard.judge(&transaction.original, now) {
+    match guard.judge(&transaction.request, now) {
         Verdict::Known(user) => Ok(Some(user)),
         Verdict::Unknown { stale } => Err(guard.challenge(stale, now)),
     }
-}
-
-fn source(transaction: &Transaction) -> SocketAddr {
-    let remote = transaction.connection.as_ref().and_then(|c| c.get_remote_addr());
-    remote.and_then(|addr| addr.get_socketaddr().ok()).unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
 }
 
 pub(crate) fn call_info(request: &Request, id: &DialogId, source: SocketAddr) -> Option<CallInfo> {

@@ -6,7 +6,8 @@ use crate::dialog::{DialogEnd, hang_up};
 use crate::digest::server::{DigestConfig, Guard};
 use crate::outgoing;
 use crate::receiving::{Stack, receive};
-use crate::transport::{Flows, Sockets, TlsConfig};
+use crate::server::Transactions;
+use crate::transport::{Flows, OpenedByStack, Sockets, TlsConfig};
 use crate::{Admission, BindError, IncomingCall, OutgoingCall, OutgoingTarget, SessionTimers, SipError};
 use rsipstack::EndpointBuilder;
 use rsipstack::transaction::endpoint::EndpointOption;
@@ -102,20 +103,18 @@ impl Endpoint {
             timerc: RING_LIMIT,
             ..EndpointOption::default()
         };
+        let (arrivals, streams) = mpsc::unbounded_channel();
         let stack = EndpointBuilder::new()
+            .with_transport_inspector(Box::new(OpenedByStack { arrivals: arrivals.clone() }))
             .with_user_agent(&config.user_agent)
             .with_transport_layer(layer)
             .with_cancel_token(stop.child_token())
             .with_option(option)
             .build();
-        let requests = stack.incoming_transactions().map_err(|error| BindError {
-            transport: "UDP",
-            listen: local,
-            source: std::io::Error::other(error.to_string()),
-        })?;
         let inner = stack.inner.clone();
         let stack = Stack::start(stack);
-        let (flows, incoming) = Flows::start(sockets, &config.user_agent, &inner, &stop).await?;
+        let (flows, datagrams) = Flows::start(sockets, &config.user_agent, &inner, arrivals, &stop).await?;
+        let transactions = Transactions::new(config.timers, config.user_agent.clone());
         let agent = Arc::new(Agent {
             stack: inner,
             flows,
@@ -123,6 +122,7 @@ impl Endpoint {
             user_agent: config.user_agent,
             timers: config.timers,
             session_timers: config.session_timers,
+            transactions: Arc::new(transactions),
             dialogs: Default::default(),
             setups: Default::default(),
             admission: Default::default(),
@@ -135,7 +135,7 @@ impl Endpoint {
             stop,
         });
         let (sender, calls) = mpsc::unbounded_channel();
-        agent.spawn(receive(agent.clone(), incoming, stack, requests, sender));
+        agent.runtime.spawn(receive(agent.clone(), datagrams, streams, stack, sender));
         Ok(Self { agent, calls })
     }
 
@@ -178,7 +178,7 @@ impl EndpointHandle {
 
     /// Transactions not over yet; falls to 0 within 64*T1 of the last message.
     pub fn open_transactions(&self) -> usize {
-        self.agent.stack.get_stats().running_transactions
+        self.agent.stack.get_stats().running_transactions + self.agent.transactions.open()
     }
 
     /// Sends an INVITE with `offer`.

@@ -6,9 +6,9 @@ mod provisional;
 use crate::agent::{Agent, lock};
 use crate::dialog::core::DialogCore;
 use crate::dialog::{Dialog, DialogEnd, DialogEvent, DialogHandle, hang_up, refresh};
-use crate::invite_server::{InviteObserver, Responder};
 use crate::message::body::{self, Body};
 use crate::message::response::Reply;
+use crate::server::{InviteObserver, Responder};
 use crate::{CallInfo, SipError};
 use futures::channel::mpsc;
 use rsipstack::sip::Request;
@@ -28,7 +28,7 @@ pub struct IncomingCall {
     agent: Arc<Agent>,
     core: Arc<DialogCore>,
     events: Option<mpsc::Receiver<Box<DialogEvent>>>,
-    request: Request,
+    request: Arc<Request>,
     responder: Responder,
     cancelled: CancellationToken,
     /// What `progress` sent.
@@ -60,7 +60,7 @@ impl IncomingCall {
         agent: Arc<Agent>,
         core: Arc<DialogCore>,
         events: mpsc::Receiver<Box<DialogEvent>>,
-        request: Request,
+        request: Arc<Request>,
         offer: Option<String>,
         responder: Responder,
         cancelled: CancellationToken,
@@ -102,7 +102,7 @@ impl IncomingCall {
             Reply::new(200).header("Contact", self.core.contact(&self.agent)).header("Accept", "application/sdp");
         let reply = if silent { reply } else { reply.sdp(sdp) };
         let response = self.build(refresh::answered(&self.agent, &self.core, &self.request.headers, reply));
-        match self.responder.send(response).await {
+        match self.responder.send(&response) {
             Ok(()) => Ok(dialog),
             Err(error) => {
                 self.core.end(DialogEnd::Failed(error.to_string()));
@@ -135,7 +135,7 @@ impl IncomingCall {
         self.core.set_answered();
         self.core.end(DialogEnd::Failed(format!("rejected with {}", reply.code)));
         self.agent.dialogs.remove(&self.core.id);
-        self.responder.post(self.build(reply));
+        self.responder.post(&self.build(reply));
     }
 }
 

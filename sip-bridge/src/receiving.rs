@@ -1,23 +1,22 @@
-//! One task takes what comes in over every transport, passes it through the stack's transactions and on to `dispatch`, and
-//! keeps the stack's timers. Not here: reading the transports (`transport`), what a request means (`dispatch`).
+//! One task takes what comes in over every transport: requests through the server transactions to `dispatch`, responses to the
+//! stack's client transactions. It keeps the timers of both. Not here: reading the transports (`transport`).
 
 use crate::IncomingCall;
 use crate::agent::Agent;
 use crate::dispatch::dispatch;
-use crate::transport::Incoming;
+use crate::transport::{Arrival, Datagrams};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::endpoint::Endpoint;
-use rsipstack::transport::TransportEvent;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
-/// How often the stack's own work is looked at: timers, of which a call sets and cancels several that never run out, each with
-/// a wake-up otherwise; and what comes over a connection that the stack opens, for an ACK to another transport than the call's.
-const STACK_TICK: Duration = Duration::from_millis(20);
+/// How often timers are looked at, the stack's and ours: a call sets several that never run out, each with a wake-up otherwise.
+/// And how often what comes over a connection that the stack opens, for an ACK to another transport than the call's.
+const TICK: Duration = Duration::from_millis(20);
 
 /// The stack's own work.
 pub(crate) struct Stack(BoxFuture<'static, ()>);
@@ -39,37 +38,39 @@ impl Stack {
 /// Until the endpoint stops.
 pub(crate) async fn receive(
     agent: Arc<Agent>,
-    incoming: Incoming,
+    mut datagrams: Datagrams,
+    mut streams: mpsc::UnboundedReceiver<Arrival>,
     mut stack: Stack,
-    mut requests: TransactionReceiver,
     calls: mpsc::UnboundedSender<IncomingCall>,
 ) {
-    let Incoming { udp, sender, mut messages } = incoming;
-    let read = async {
-        if let Err(error) = udp.serve_loop(sender).await {
-            tracing::error!(%error, "nothing is received over UDP any more");
-        }
-    };
-    let mut tick = tokio::time::interval(STACK_TICK);
+    let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let take = async {
-        loop {
-            tokio::select! {
-                event = messages.recv() => match event {
-                    Some(TransportEvent::Incoming(message, connection, source)) => {
-                        if let Err(error) = agent.stack.on_received_message(message, connection, &source).await {
-                            tracing::debug!(%source, %error, "message dropped");
-                        }
-                    }
-                    Some(_) => {}
-                    None => return,
-                },
-                _ = tick.tick() => stack.look(),
+    let mut stopped = pin!(agent.stop.cancelled());
+    loop {
+        let arrival = tokio::select! {
+            () = &mut stopped => break,
+            arrival = datagrams.next() => arrival,
+            Some(arrival) = streams.recv() => arrival,
+            _ = tick.tick() => {
+                stack.look();
+                agent.transactions.tick(Instant::now());
+                continue;
             }
-            while let Ok(transaction) = requests.try_recv() {
-                dispatch(&agent, transaction, &calls);
+        };
+        match arrival {
+            Arrival::Request(request) => {
+                if let Some(transaction) = agent.transactions.receive(*request) {
+                    dispatch(&agent, transaction, &calls);
+                }
+            }
+            Arrival::Response(response) => {
+                let (message, connection, source) = *response;
+                if let Err(error) = agent.stack.on_received_message(message, connection, &source).await {
+                    tracing::debug!(%source, %error, "response dropped");
+                }
             }
         }
-    };
-    tokio::join!(read, take);
+    }
+    // Whoever observes a transaction knows the agent, and the agent the transactions.
+    agent.transactions.clear();
 }

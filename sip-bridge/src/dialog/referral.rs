@@ -8,9 +8,9 @@ use crate::message::address::Address;
 use crate::message::headers::{self, plain};
 use crate::message::replaces::ReferTo;
 use crate::message::response::Reply;
+use crate::server::ServerTransaction;
 use crate::{Rejection, SipError};
 use rsipstack::sip::{Contact, Header, Method, Request, StatusCode};
-use rsipstack::transaction::Transaction;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
@@ -145,13 +145,13 @@ fn target(refer: &Request) -> Option<ReferTo> {
 }
 
 /// Tells the application about a REFER and sends its answer.
-pub(super) fn refer(agent: &Arc<Agent>, core: &Arc<DialogCore>, mut transaction: Transaction) {
-    let request = &transaction.original;
+pub(super) fn refer(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: ServerTransaction) {
+    let request = &transaction.request;
     let Some(target) = target(request) else {
-        return agent.reply(transaction, Reply::new(400));
+        return agent.reply(&transaction, Reply::new(400));
     };
     if target.method.is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
-        return agent.reply(transaction, Reply::new(501));
+        return agent.reply(&transaction, Reply::new(501));
     }
     let value = |name| headers::value(&request.headers, name);
     let silent = value("Refer-Sub").is_some_and(|wanted| wanted.eq_ignore_ascii_case("false"));
@@ -169,14 +169,14 @@ pub(super) fn refer(agent: &Arc<Agent>, core: &Arc<DialogCore>, mut transaction:
             // The application took longer than the other side waits.
             _ => (Reply::new(504), None),
         };
-        let response = reply.build(&transaction.original, None, &user_agent);
-        match transaction.respond(response).await {
+        let response = reply.build(&transaction.request, None, &user_agent);
+        match transaction.respond(&response) {
             Ok(()) => {
                 if let Some(sent) = sent {
                     let _ = sent.send(());
                 }
             }
-            Err(error) => tracing::debug!(key = %transaction.key, %error, "cannot answer REFER"),
+            Err(error) => tracing::debug!(source = %transaction.source, %error, "cannot answer REFER"),
         }
     });
 }

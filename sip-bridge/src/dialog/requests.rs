@@ -7,12 +7,11 @@ use super::reliable::Acknowledged;
 use super::turns::{Busy, Turn};
 use super::{DialogEnd, DialogEvent, OfferReply, hang_up, referral, transfer};
 use crate::agent::{Agent, Handled, InviteId, lock};
-use crate::invite_server::{InviteObserver, InviteServer};
 use crate::message::body::{self, Body};
 use crate::message::headers;
 use crate::message::response::Reply;
+use crate::server::{InviteObserver, ServerTransaction};
 use rsipstack::sip::{Method, Request};
-use rsipstack::transaction::Transaction;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -22,35 +21,35 @@ use tokio::sync::oneshot;
 const GLARE_WAIT: Duration = Duration::from_secs(2);
 
 /// Answers one request of a dialog.
-pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction) {
-    let request = &transaction.original;
+pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: ServerTransaction) {
+    let request = &transaction.request;
     if !core.note_cseq(request) {
-        return agent.reply(transaction, Reply::new(500));
+        return agent.reply(&transaction, Reply::new(500));
     }
     let unsupported = headers::unsupported_options(&request.headers);
     // A BYE is obeyed whatever it requires: a dialog must not live on because of a word in it.
     if !unsupported.is_empty() && request.method != Method::Bye {
-        return agent.reply(transaction, Reply::bad_extension(&unsupported));
+        return agent.reply(&transaction, Reply::bad_extension(&unsupported));
     }
     if matches!(request.method, Method::Invite | Method::Update)
         && let Some(refusal) = refresh::refusal(agent, request)
     {
-        return agent.reply(transaction, refusal);
+        return agent.reply(&transaction, refusal);
     }
     match request.method {
-        Method::Bye => bye(agent, &core, transaction),
-        Method::Invite => reinvite(agent, core, transaction),
+        Method::Bye => bye(agent, &core, &transaction),
+        Method::Invite => reinvite(agent, core, &transaction),
         Method::Update => update(agent, core, transaction),
-        Method::Info => info(agent, &core, transaction),
+        Method::Info => info(agent, &core, &transaction),
         Method::Refer if core.is_answered() => referral::refer(agent, &core, transaction),
-        Method::Notify => transfer::notify(agent, &core, transaction),
-        Method::Options => agent.reply(transaction, Reply::new(200).header("Accept", "application/sdp")),
-        Method::PRack => prack(agent, &core, transaction),
-        _ => agent.reply(transaction, Reply::method_not_allowed()),
+        Method::Notify => transfer::notify(agent, &core, &transaction),
+        Method::Options => agent.reply(&transaction, Reply::new(200).header("Accept", "application/sdp")),
+        Method::PRack => prack(agent, &core, &transaction),
+        _ => agent.reply(&transaction, Reply::method_not_allowed()),
     }
 }
 
-fn bye(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: Transaction) {
+fn bye(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: &ServerTransaction) {
     let answered = core.is_answered();
     // Who hangs up has our 200: an ACK right before this is read by another task, and no later than this.
     let unacknowledged = if answered { core.confirm(None) } else { None };
@@ -68,8 +67,8 @@ fn bye(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: Transaction) {
     core.give_up_ack();
 }
 
-fn info(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
-    let request = &transaction.original;
+fn info(agent: &Arc<Agent>, core: &DialogCore, transaction: &ServerTransaction) {
+    let request = &transaction.request;
     let content_type = headers::value(&request.headers, "Content-Type").unwrap_or_default();
     let told = core.tell(DialogEvent::Info { content_type, body: request.body.clone() });
     let reply = if told { Reply::new(200) } else { Reply::new(503).retry_after(GLARE_WAIT) };
@@ -77,8 +76,8 @@ fn info(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
 }
 
 /// PRACK of a provisional answer of ours (RFC 3262 3). An offer in it is refused: it is acknowledged all the same.
-fn prack(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
-    let request = &transaction.original;
+fn prack(agent: &Arc<Agent>, core: &DialogCore, transaction: &ServerTransaction) {
+    let request = &transaction.request;
     let description = match offer_of(request) {
         Ok(description) => description,
         Err(refusal) => return agent.reply(transaction, refusal),
@@ -103,8 +102,8 @@ fn offer_of(request: &Request) -> Result<Option<String>, Reply> {
     }
 }
 
-fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction) {
-    let request = &transaction.original;
+fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: &ServerTransaction) {
+    let request = &transaction.request;
     let offer = match offer_of(request) {
         Ok(offer) => offer,
         Err(refusal) => return agent.reply(transaction, refusal),
@@ -121,13 +120,12 @@ fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction)
         Ok((turn, answer)) => (Arc::new(turn), answer),
         Err(refusal) => return agent.reply(transaction, refusal),
     };
-    core.refresh_target(request, transaction.connection.as_ref());
-    let original = request.clone();
+    core.refresh_target(request.as_ref(), transaction.stream.as_ref());
+    let original = transaction.request.clone();
     let late_offer = offer.is_none();
     let observer =
         Reinvite { agent: agent.clone(), core: core.clone(), late_offer, turn: turn.clone(), _handled: handled };
-    let (server, responder) = InviteServer::new(transaction, core.id.local_tag.clone(), agent.user_agent.clone());
-    agent.spawn(server.run(observer));
+    let responder = transaction.serve_invite(core.id.local_tag.clone(), observer);
     let (sender, core_of_answer) = (agent.clone(), core.clone());
     agent.spawn(async move {
         // The sender is dropped only when the endpoint goes.
@@ -145,30 +143,30 @@ fn reinvite(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Transaction)
                     reply
                 }
             };
-            responder.post(reply.build(&original, None, &sender.user_agent));
+            responder.post(&reply.build(&original, None, &sender.user_agent));
         }
     });
     tell_reoffer(agent, core, offer);
 }
 
-fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transaction) {
-    let request = &transaction.original;
+fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: ServerTransaction) {
+    let request = &transaction.request;
     let offer = match offer_of(request) {
         Ok(offer) => offer,
-        Err(refusal) => return agent.reply(transaction, refusal),
+        Err(refusal) => return agent.reply(&transaction, refusal),
     };
     let Some(offer) = offer else {
         // Only a new Contact, or a sign of life.
-        core.refresh_target(request, transaction.connection.as_ref());
+        core.refresh_target(request.as_ref(), transaction.stream.as_ref());
         let reply = Reply::new(200).header("Contact", core.contact(agent));
         let reply = if core.is_answered() { refresh::answered(agent, &core, &request.headers, reply) } else { reply };
-        return agent.reply(transaction, reply);
+        return agent.reply(&transaction, reply);
     };
     let (turn, answer) = match turn(&core) {
         Ok(turn) => turn,
-        Err(refusal) => return agent.reply(transaction, refusal),
+        Err(refusal) => return agent.reply(&transaction, refusal),
     };
-    core.refresh_target(request, transaction.connection.as_ref());
+    core.refresh_target(request.as_ref(), transaction.stream.as_ref());
     let (sender, core_of_answer, patience) = (agent.clone(), core.clone(), agent.transaction_timeout());
     agent.spawn(async move {
         let reply = match tokio::time::timeout(patience, answer).await {
@@ -178,12 +176,12 @@ fn update(agent: &Arc<Agent>, core: Arc<DialogCore>, mut transaction: Transactio
         };
         turn.close();
         let reply = match reply.code {
-            ..300 => refresh::answered(&sender, &core_of_answer, &transaction.original.headers, reply),
+            ..300 => refresh::answered(&sender, &core_of_answer, &transaction.request.headers, reply),
             _ => reply,
         };
-        let response = reply.build(&transaction.original, None, &sender.user_agent);
-        if let Err(error) = transaction.respond(response).await {
-            tracing::debug!(key = %transaction.key, %error, "cannot answer UPDATE");
+        let response = reply.build(&transaction.request, None, &sender.user_agent);
+        if let Err(error) = transaction.respond(&response) {
+            tracing::debug!(source = %transaction.source, %error, "cannot answer UPDATE");
         }
     });
     tell_reoffer(agent, core, Some(offer));

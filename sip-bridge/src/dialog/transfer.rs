@@ -10,8 +10,8 @@ use crate::message::headers::{self, plain};
 use crate::message::replaces::{ReferTo, Replaces};
 use crate::message::response::Reply;
 use crate::message::uri::callable;
+use crate::server::ServerTransaction;
 use rsipstack::sip::{Contact, Header, Method, Request};
-use rsipstack::transaction::Transaction;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -153,8 +153,8 @@ impl Drop for Transfer {
 }
 
 /// Answers a NOTIFY and passes on what it says.
-pub(super) fn notify(agent: &Arc<Agent>, core: &DialogCore, transaction: Transaction) {
-    let request = &transaction.original;
+pub(super) fn notify(agent: &Arc<Agent>, core: &DialogCore, transaction: &ServerTransaction) {
+    let request = &transaction.request;
     let event = headers::value(&request.headers, "Event").or_else(|| headers::value(&request.headers, "o"));
     let package = event.as_deref().and_then(|event| event.split(';').next()).unwrap_or_default();
     if !package.trim().eq_ignore_ascii_case("refer") {

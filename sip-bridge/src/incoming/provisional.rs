@@ -7,9 +7,9 @@ use crate::agent::Agent;
 use crate::dialog::DialogEnd;
 use crate::dialog::core::DialogCore;
 use crate::dialog::reliable::Unacknowledged;
-use crate::invite_server::Responder;
 use crate::message::headers;
 use crate::message::response::Reply;
+use crate::server::Responder;
 use rsipstack::sip::Response;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ impl IncomingCall {
         match self.reliability() {
             Reliability::Required if self.offer.is_none() => Ok(()),
             Reliability::Required => self.reliably(Reply::new(180), false).await.map(drop),
-            Reliability::Supported | Reliability::Unknown => self.plainly(Reply::new(180)).await,
+            Reliability::Supported | Reliability::Unknown => self.plainly(Reply::new(180)),
         }
     }
 
@@ -42,7 +42,7 @@ impl IncomingCall {
         let reply = Reply::new(183).sdp(sdp.clone());
         let answer = match self.reliability() {
             Reliability::Unknown if self.offer.is_none() => return Err(SipError::NotReliable),
-            Reliability::Unknown => self.plainly(reply).await.map(|()| None)?,
+            Reliability::Unknown => self.plainly(reply).map(|()| None)?,
             Reliability::Required | Reliability::Supported => {
                 let sent = self.reliably(reply, true).await?;
                 if self.offer.is_none() { Some(self.answer_in_prack(sent).await?) } else { None }
@@ -75,8 +75,8 @@ impl IncomingCall {
         }
     }
 
-    async fn plainly(&self, reply: Reply) -> Result<(), SipError> {
-        self.responder.send(self.provisional(reply)).await
+    fn plainly(&self, reply: Reply) -> Result<(), SipError> {
+        self.responder.send(&self.provisional(reply))
     }
 
     /// Sends a response once the one before is acknowledged, and repeats it until it is acknowledged itself.
@@ -89,7 +89,7 @@ impl IncomingCall {
             }
         };
         let response = self.provisional(reply.header("Require", "100rel").header("RSeq", sent.rseq.to_string()));
-        self.responder.send(response.clone()).await?;
+        self.responder.send(&response)?;
         let repeat = Repeat {
             agent: self.agent.clone(),
             core: self.core.clone(),
@@ -141,7 +141,7 @@ impl Repeat {
         if self.core.end(DialogEnd::Failed("no PRACK".to_owned())) {
             self.core.set_answered();
             self.agent.dialogs.remove(&self.core.id);
-            self.responder.post(self.refusal);
+            self.responder.post(&self.refusal);
             self.cancelled.cancel();
         }
     }
@@ -156,7 +156,7 @@ impl Repeat {
             if waited >= limit {
                 return;
             }
-            self.responder.post(self.response.clone());
+            self.responder.post(&self.response);
             wait *= 2;
         }
     }

@@ -22,7 +22,7 @@ pub(crate) fn values<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<I
 
 /// The sequence number of the CSeq header.
 pub(crate) fn cseq(headers: &Headers) -> Option<u32> {
-    value(headers, "CSeq")?.split_ascii_whitespace().next()?.parse().ok()
+    values(headers, "CSeq").next()?.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// Whether a list of option tags, such as Supported, has one.

@@ -8,6 +8,7 @@ pub(crate) mod replaces;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod uri;
+pub(crate) mod via;
 
 #[cfg(test)]
 mod tests;

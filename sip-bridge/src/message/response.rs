@@ -109,12 +109,6 @@ pub(crate) fn trying(request: &Request, user_agent: &str, after: Duration) -> Re
     response
 }
 
-/// Leaves out of a response what tells of us and nothing of the call.
-pub(crate) fn shorten(response: &mut Response) {
-    response.headers.retain(|header| !["Allow", "Supported", "Accept", "User-Agent"].contains(&header.name()));
-    response.headers.0.shrink_to_fit();
-}
-
 /// To with our tag, where it has none.
 fn tagged(to: &To, tag: &str) -> To {
     match Address::parse(to.value()) {

@@ -1,12 +1,14 @@
 //! The ways messages travel: the UDP socket, TCP connections, and which one a request takes (RFC 3261 18).
 //! Not here: what the messages mean; the stack's transactions do the retransmitting.
 
+mod arrival;
 pub(crate) mod framing;
 pub(crate) mod gate;
 mod stream;
 mod tcp;
 mod tls;
 mod udp;
+mod way;
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,6 @@ mod tests;
 use crate::BindError;
 use crate::message::uri::{Hop, Protocol};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
-use rsipstack::transport::connection::{TransportReceiver, TransportSender};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection};
 use socket2::{Domain, Socket, Type};
@@ -23,8 +24,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::arrival::{Arrival, ArrivedRequest, OpenedByStack};
 use self::tls::Tls;
 pub use self::tls::TlsConfig;
+pub(crate) use self::udp::Datagrams;
+use self::udp::SendingSocket;
+pub(crate) use self::way::Way;
 
 /// Socket buffer asked for: a burst of a few hundred calls fits.
 const UDP_BUFFER_BYTES: usize = 4 << 20;
@@ -96,15 +101,6 @@ pub(crate) struct Flow {
     pub destination: SipAddr,
 }
 
-/// What comes in, to be taken by one task.
-pub(crate) struct Incoming {
-    /// Nobody reads it yet.
-    pub udp: UdpConnection,
-    /// Where every transport puts its messages.
-    pub sender: TransportSender,
-    pub messages: TransportReceiver,
-}
-
 /// Finds ways; shared by everything that sends requests.
 pub(crate) struct Flows {
     udp: UdpConnection,
@@ -126,29 +122,31 @@ pub(crate) enum NoFlow {
 }
 
 impl Flows {
-    /// Makes the sockets the stack's. The accept loop runs until `stop`.
+    /// Makes the sockets the stack's, for sending. The accept loop runs until `stop`, and what comes over connections goes to
+    /// `arrivals`.
     pub async fn start(
         sockets: Sockets,
         user_agent: &str,
         stack: &EndpointInnerRef,
+        arrivals: mpsc::UnboundedSender<Arrival>,
         stop: &CancellationToken,
-    ) -> Result<(Self, Incoming), BindError> {
+    ) -> Result<(Self, Datagrams), BindError> {
         let local = sockets.local;
-        let socket = Arc::new(udp::GatedSocket::new(sockets.udp, local, user_agent));
-        let udp = UdpConnection::from_socket(socket, Some(local), Some(stop.child_token())).await.map_err(|error| {
-            BindError { transport: "UDP", listen: local, source: std::io::Error::other(error.to_string()) }
-        })?;
+        let socket = Arc::new(sockets.udp);
+        let sending = Arc::new(SendingSocket { socket: socket.clone(), local });
+        let udp =
+            UdpConnection::from_socket(sending, Some(local), Some(stop.child_token())).await.map_err(|error| {
+                BindError { transport: "UDP", listen: local, source: std::io::Error::other(error.to_string()) }
+            })?;
         stack.transport_layer.add_transport(SipConnection::Udp(udp.clone()));
-        let (sender, messages) = mpsc::unbounded_channel();
-        let streams =
-            stream::Streams { messages: sender.clone(), user_agent: user_agent.to_owned(), stop: stop.clone() };
+        let streams = stream::Streams { arrivals, user_agent: user_agent.to_owned(), stop: stop.clone() };
         tokio::spawn(tcp::accept(sockets.tcp, None, streams.clone()));
         let tls = sockets.tls.map(|TlsSocket { listener, local, tls }| {
             tokio::spawn(tcp::accept(listener, Some(tls.clone()), streams.clone()));
             (local, tcp::Dialler::new(Some(tls), streams.clone()))
         });
-        let incoming = Incoming { udp: udp.clone(), sender, messages };
-        Ok((Self { udp, tcp: tcp::Dialler::new(None, streams), tls }, incoming))
+        let datagrams = Datagrams::new(socket, SipConnection::Udp(udp.clone()), user_agent.to_owned());
+        Ok((Self { udp, tcp: tcp::Dialler::new(None, streams), tls }, datagrams))
     }
 
     /// Where TLS is listened on.

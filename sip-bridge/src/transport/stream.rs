@@ -1,11 +1,12 @@
 //! A byte stream (TCP, TLS) as the stack sees it: each message framed and past the gate, and what is written to it.
 //! Not here: opening connections (`tcp`), finding messages in the bytes (`framing`).
 
+use super::arrival::Arrival;
 use super::framing::{Frame, Frames};
 use super::gate::{self, Verdict};
-use rsipstack::sip::SipMessage;
+use super::way::Way;
 use rsipstack::transport::channel::ChannelConnection;
-use rsipstack::transport::connection::{TransportReceiver, TransportSender};
+use rsipstack::transport::connection::TransportReceiver;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,7 +29,7 @@ const READ_BYTES: usize = 16 * 1024;
 /// What every stream of an endpoint shares.
 #[derive(Clone)]
 pub(super) struct Streams {
-    pub messages: TransportSender,
+    pub arrivals: mpsc::UnboundedSender<Arrival>,
     pub user_agent: String,
     pub stop: CancellationToken,
 }
@@ -50,12 +51,11 @@ impl Streams {
             .map_err(|error| std::io::Error::other(error.to_string()))?;
         let connection = SipConnection::Channel(connection);
         let (read, write) = tokio::io::split(stream);
-        let (answers, own) = mpsc::channel(16);
+        let (answers, own) = mpsc::unbounded_channel();
         let reader = Reader {
-            peer,
             address,
-            messages: self.messages.clone(),
-            answers,
+            arrivals: self.arrivals.clone(),
+            way: Way::Stream(answers),
             user_agent: self.user_agent.clone(),
             connection: connection.clone(),
         };
@@ -76,11 +76,10 @@ impl Streams {
 
 /// The half that reads.
 struct Reader {
-    peer: SipAddr,
     address: SocketAddr,
-    messages: TransportSender,
-    /// What is answered without the stack.
-    answers: mpsc::Sender<Vec<u8>>,
+    arrivals: mpsc::UnboundedSender<Arrival>,
+    /// Of all answers.
+    way: Way,
     user_agent: String,
     connection: SipConnection,
 }
@@ -100,15 +99,15 @@ impl Reader {
             loop {
                 match frames.next() {
                     Frame::Partial => break,
-                    Frame::Ping => self.answer(b"\r\n".to_vec()).await,
+                    Frame::Ping => self.answer(b"\r\n"),
                     Frame::Message(message) => {
-                        if !self.take(message).await {
+                        if !self.take(message) {
                             return;
                         }
                     }
                     Frame::Endless(head) => {
                         if let Verdict::Answer(response) = gate::inspect(&head, &self.user_agent) {
-                            self.answer(response).await;
+                            self.answer(&response);
                         }
                         return tracing::debug!(peer = %self.address, "stream closed: nobody knows where its message ends");
                     }
@@ -121,12 +120,12 @@ impl Reader {
     }
 
     /// Hands a message on. False when nobody takes messages any more.
-    async fn take(&self, message: Vec<u8>) -> bool {
+    fn take(&self, message: Vec<u8>) -> bool {
         let message = match gate::inspect(&message, &self.user_agent) {
             Verdict::Pass => message,
             Verdict::Mended(mended) => mended,
             Verdict::Answer(response) => {
-                self.answer(response).await;
+                self.answer(&response);
                 return true;
             }
             Verdict::Drop(why) => {
@@ -134,11 +133,8 @@ impl Reader {
                 return true;
             }
         };
-        match self.parse(&message) {
-            Ok(message) => {
-                let event = TransportEvent::Incoming(message, self.connection.clone(), self.peer.clone());
-                self.messages.send(event).is_ok()
-            }
+        match Arrival::read(&message, self.address, &self.way, &self.connection) {
+            Ok(arrival) => self.arrivals.send(arrival).is_ok(),
             Err(why) => {
                 tracing::debug!(peer = %self.address, why, "message dropped");
                 true
@@ -146,16 +142,9 @@ impl Reader {
         }
     }
 
-    /// The message, with the address it came from in its Via (RFC 3261 18.2.1).
-    fn parse(&self, message: &[u8]) -> Result<SipMessage, String> {
-        let transport = self.peer.r#type.unwrap_or_default();
-        let message = SipMessage::try_from(message).map_err(|error| error.to_string())?;
-        SipConnection::update_msg_received(message, self.address, transport).map_err(|error| error.to_string())
-    }
-
-    async fn answer(&self, response: Vec<u8>) {
+    fn answer(&self, response: &[u8]) {
         // Refused only when the writer is gone, and then the connection is.
-        let _ = self.answers.send(response).await;
+        let _ = self.way.send(response);
     }
 }
 
@@ -163,7 +152,7 @@ impl Reader {
 struct Writer<W> {
     write: WriteHalf<W>,
     to_send: TransportReceiver,
-    own: mpsc::Receiver<Vec<u8>>,
+    own: mpsc::UnboundedReceiver<Vec<u8>>,
 }
 
 impl<W: AsyncWrite> Writer<W> {
