@@ -5,6 +5,7 @@ use crate::message::address::{Address, split_list};
 use crate::message::headers;
 use crate::message::uri::percent_decode;
 use rsipstack::sip::Headers;
+use std::borrow::Cow;
 
 /// More entries of one kind are not read.
 const MAX_ENTRIES: usize = 16;
@@ -32,7 +33,7 @@ pub(crate) fn asserted(headers: &Headers) -> Vec<Party> {
         .flat_map(split_list)
         .filter_map(Address::parse)
         .take(MAX_ENTRIES)
-        .map(|address| Party { uri: address.uri.to_owned(), display: address.display })
+        .map(|address| Party { uri: address.uri.to_owned(), display: address.display.map(Cow::into_owned) })
         .collect()
 }
 

@@ -15,6 +15,7 @@ use crate::message::response::Reply;
 use crate::server::ServerTransaction;
 use crate::{Admission, CallInfo, DialogHandle, IncomingCall, carrier};
 use rsipstack::sip::{HeadersExt, Method, Request};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -193,7 +194,7 @@ pub(crate) fn call_info(request: &Request, id: &DialogId, source: SocketAddr) ->
     Some(CallInfo {
         sip_call_id: id.call_id.clone(),
         from: from.uri.to_owned(),
-        from_display: from.display,
+        from_display: from.display.map(Cow::into_owned),
         to: to.uri.to_owned(),
         request_uri: request.uri.to_string(),
         source,

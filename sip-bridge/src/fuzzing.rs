@@ -1,6 +1,7 @@
 //! What reads bytes from the network, for fuzz targets to reach: built only with `--cfg fuzzing`.
 //! Not here: the targets (`fuzz/`).
 
+use crate::Timers;
 use crate::carrier;
 use crate::dialog::table::DialogId;
 use crate::digest::params::Params;
@@ -9,13 +10,19 @@ use crate::identity::passport::Passport;
 use crate::message::body::{self, Body};
 use crate::message::headers;
 use crate::message::replaces::ReferTo;
+use crate::message::response::Reply;
 use crate::message::uri::Hop;
+use crate::message::via::note_source;
 use crate::sdp::{self, Codec, Local, Security};
+use crate::server::Transactions;
 use crate::session_timer::min_se_of;
 use crate::transport::framing::{Frame, Frames};
 use crate::transport::gate::{self, Verdict};
+use crate::transport::{ArrivedRequest, Way};
 use rsipstack::sip::{Request, SipMessage};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::sync::mpsc;
 
 const SOMEBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 
@@ -46,7 +53,10 @@ pub fn stream(bytes: &[u8]) {
 
 fn message(bytes: &[u8]) {
     match SipMessage::try_from(bytes) {
-        Ok(SipMessage::Request(request)) => ask(&request),
+        Ok(SipMessage::Request(request)) => {
+            ask(&request);
+            serve(request);
+        }
         Ok(SipMessage::Response(response)) => describe(body::read(&response, &response.body)),
         Err(_) => {}
     }
@@ -64,6 +74,19 @@ fn ask(request: &Request) {
     let _ = headers::value(headers, "Identity").as_deref().map(Passport::read);
     let _ = Hop::of(&request.uri.to_string());
     describe(body::read(request, &request.body));
+}
+
+/// The request's transaction, and an answer.
+fn serve(mut request: Request) {
+    if !note_source(&mut request, SOMEBODY, true) {
+        return;
+    }
+    let transactions = Arc::new(Transactions::new(Timers::default(), "fuzz".to_owned()));
+    let (writer, _answers) = mpsc::unbounded_channel();
+    let way = Way::Stream(writer);
+    if let Some(transaction) = transactions.receive(ArrivedRequest { request, source: SOMEBODY, way, stream: None }) {
+        let _ = transaction.respond(&Reply::new(486).build(&transaction.request, Some("ours"), "fuzz"));
+    }
 }
 
 fn describe(body: Body) {

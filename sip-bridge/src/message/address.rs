@@ -1,11 +1,13 @@
 //! `name-addr` and `addr-spec` header values: From, To, Contact, Record-Route (RFC 3261 20.10, 25.1).
 //! Not here: what is inside the URI (`uri`).
 
+use std::borrow::Cow;
+
 /// One address, borrowed from its header value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
     /// Display name, unquoted and unescaped; `None` when absent or empty.
-    pub display: Option<String>,
+    pub display: Option<Cow<'a, str>>,
     /// The URI, without angle brackets.
     pub uri: &'a str,
     /// Header parameters after the URI, without the first semicolon.
@@ -22,8 +24,8 @@ impl<'a> Address<'a> {
                 (text, rest.trim_start())
             }
             None => match value.find('<') {
-                Some(open) => (value.get(..open)?.trim().to_owned(), value.get(open..)?),
-                None => (String::new(), value),
+                Some(open) => (value.get(..open)?.trim().into(), value.get(open..)?),
+                None => ("".into(), value),
             },
         };
         let (uri, params) = match rest.strip_prefix('<') {
@@ -53,12 +55,17 @@ impl<'a> Address<'a> {
 }
 
 /// Splits a quoted string (its opening quote is gone) from what follows, and undoes its escapes.
-fn unquote(quoted: &str) -> Option<(String, &str)> {
-    let mut text = String::new();
-    let mut chars = quoted.char_indices();
+fn unquote(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
+    let plain = quoted.find(['"', '\\'])?;
+    let (text, rest) = quoted.split_at(plain);
+    if let Some(rest) = rest.strip_prefix('"') {
+        return Some((text.into(), rest));
+    }
+    let mut text = text.to_owned();
+    let mut chars = rest.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return Some((text, quoted.get(at + 1..)?)),
+            '"' => return Some((text.into(), rest.get(at + 1..)?)),
             '\\' => text.push(chars.next()?.1),
             c => text.push(c),
         }

@@ -4,7 +4,7 @@
 use super::address::{Address, split_list};
 use super::body::{self, Body};
 use super::headers::{may_be_set, quoted};
-use super::response::Reply;
+use super::response::{Reply, to_bytes};
 use super::uri::{Hop, Protocol, stack_uri};
 use crate::Rejection;
 use proptest::prelude::*;
@@ -108,6 +108,16 @@ fn a_rejection_cannot_break_the_message() {
     assert!(text.starts_with("SIP/2.0 500 a  X: y\r\n"), "{text}");
     assert!(text.contains("Warning: 399 127.0.0.1:5070 \"say \\\"no\\\"  \\\\\"\r\n"), "{text}");
     assert!(text.contains("Retry-After: 1\r\n") && text.contains("To: <sip:b@b>;tag=t\r\n"), "{text}");
+}
+
+#[test]
+fn a_response_is_written_as_the_stack_writes_it() {
+    let request = request("Record-Route: <sip:a;lr>\r\nX-Odd: \u{e4}\r\n", "");
+    let why = Rejection { reason: Some("Out \u{fc}ber Lunch".to_owned()), ..Rejection::new(480) };
+    for reply in [Reply::new(200).sdp("v=0\r\n".to_owned()), Reply::new(100), Reply::rejection(&why, "b")] {
+        let response = reply.build(&request, Some("ours"), "ua");
+        assert_eq!(to_bytes(&response), response.to_bytes());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The top Via of a request: whose it is, and where it really came from (RFC 3261 18.2.1, 20.42, RFC 3581 4).
 //! Not here: the Via of our own requests (`request`).
 
+use memchr::{memchr, memchr2_iter};
 use rsipstack::sip::{Header, Request, Via};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -29,15 +30,12 @@ impl<'a> TopVia<'a> {
     }
 
     fn parse(value: &'a str) -> Option<Self> {
-        let mut quoted = false;
-        let end = value.find(|c| {
-            quoted ^= c == '"';
-            c == ',' && !quoted
-        });
-        let (first, others) = value.split_at(end.unwrap_or(value.len()));
-        let (hop, params) = first.split_once(';').unwrap_or((first, ""));
-        let hop = hop.trim();
-        hop.contains(' ').then_some(Self { hop, params, others })
+        let (first, others) = value.split_at(end_of_hop(value.as_bytes()));
+        let end = memchr(b';', first.as_bytes()).unwrap_or(first.len());
+        let (hop, params) = first.split_at(end);
+        let hop = hop.trim_ascii();
+        let params = params.strip_prefix(';').unwrap_or_default();
+        memchr(b' ', hop.as_bytes()).map(|_| Self { hop, params, others })
     }
 
     /// Host and port of whoever sent the request, by its own account.
@@ -51,7 +49,7 @@ impl<'a> TopVia<'a> {
     }
 
     fn params(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let params = self.params.split(';').map(str::trim).filter(|param| !param.is_empty());
+        let params = self.params.split(';').map(str::trim_ascii).filter(|param| !param.is_empty());
         params.map(|param| param.split_once('=').unwrap_or((param, "")))
     }
 
@@ -68,6 +66,24 @@ impl<'a> TopVia<'a> {
         };
         (host.trim_start_matches('[').trim_end_matches(']'), port)
     }
+}
+
+/// Whether we alone know what a parameter says.
+fn is_ours(param: &str) -> bool {
+    let name = param.split_once('=').map_or(param, |(name, _)| name);
+    name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport")
+}
+
+/// Where the first comma stands that is not quoted.
+fn end_of_hop(value: &[u8]) -> usize {
+    let mut quoted = false;
+    memchr2_iter(b',', b'"', value)
+        .find(|&at| {
+            let comma = value.get(at) == Some(&b',');
+            quoted ^= !comma;
+            comma && !quoted
+        })
+        .unwrap_or(value.len())
 }
 
 /// Writes into a request's top Via where it really came from, where that is not what it says or the sender wants to know;
@@ -94,4 +110,62 @@ pub(crate) fn note_source(request: &mut Request, source: SocketAddr, connected: 
         *header = Header::Via(Via::new(noted));
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(via: &str) -> Request {
+        let text = format!("OPTIONS sip:b@b SIP/2.0\r\nVia: {via}\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n");
+        Request::try_from(text.as_bytes()).expect("a request")
+    }
+
+    fn noted(via: &str, connected: bool) -> String {
+        let mut request = request(via);
+        assert!(note_source(&mut request, "192.0.2.9:6000".parse().expect("an address"), connected), "{via}");
+        TopVia::of(&request).map(|via| format!("{};{}{}", via.hop, via.params, via.others)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_source_that_the_via_names_is_noted_only_for_who_asks() {
+        let right = "SIP/2.0/UDP 192.0.2.9:6000;branch=z9hG4bK1";
+        assert_eq!(noted(right, false), right);
+        assert_eq!(noted(&format!("{right};rport"), false), format!("{right};received=192.0.2.9;rport=6000"));
+        // Whoever connects does so from any port.
+        let connected = "SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK1";
+        assert_eq!(noted(connected, true), connected);
+    }
+
+    #[test]
+    fn another_source_is_noted_and_what_the_sender_says_of_it_is_not() {
+        let source = "received=192.0.2.9;rport=6000";
+        for (via, expected) in [
+            ("SIP/2.0/UDP a.example;branch=1", format!("SIP/2.0/UDP a.example;branch=1;{source}")),
+            ("SIP/2.0/UDP 192.0.2.9;branch=1;alias", format!("SIP/2.0/UDP 192.0.2.9;branch=1;alias;{source}")),
+            (
+                "SIP/2.0/UDP [2001:db8::1]:5060;received=1.2.3.4;branch=1",
+                format!("SIP/2.0/UDP [2001:db8::1]:5060;branch=1;{source}"),
+            ),
+            (
+                "SIP/2.0/UDP a;x=\"1,2\";branch=1, SIP/2.0/UDP b",
+                format!("SIP/2.0/UDP a;x=\"1,2\";branch=1;{source}, SIP/2.0/UDP b"),
+            ),
+        ] {
+            assert_eq!(noted(via, false), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn noting_a_source_twice_is_noting_it_once(via in "[ -~]{0,40}", connected: bool) {
+            let mut request = request(&format!("SIP/2.0/UDP a;{via}"));
+            let source = "[2001:db8::9]:5061".parse().expect("an address");
+            prop_assert!(note_source(&mut request, source, connected));
+            let once = request.clone();
+            prop_assert!(note_source(&mut request, source, connected));
+            prop_assert_eq!(request, once);
+        }
+    }
 }

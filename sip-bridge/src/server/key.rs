@@ -4,7 +4,7 @@
 use crate::message::headers;
 use crate::message::via::TopVia;
 use rsipstack::sip::{HeadersExt, Method, Request};
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::sync::Arc;
 
 /// The same for a request, its repetitions, its CANCEL, and the ACK of a refusal. Call-ID and CSeq tell those apart that
@@ -22,7 +22,14 @@ impl Key {
             Method::Ack | Method::Cancel => Method::Invite,
             method => method,
         };
-        Some(Self(format!("{method} {cseq} {call_id} {} {}", via.branch(), via.sent_by()).into()))
+        let mut key = String::with_capacity(call_id.len() + 120);
+        // Writing to a String cannot fail.
+        let _ = write!(key, "{method} {cseq}");
+        for part in [call_id, via.branch(), via.sent_by()] {
+            key.push(' ');
+            key.push_str(part);
+        }
+        Some(Self(key.into()))
     }
 
     /// Of the request, not of its CANCEL or ACK.

@@ -7,7 +7,7 @@ use super::key::Key;
 use crate::agent::{lock, new_tag};
 use crate::message::address::Address;
 use crate::message::headers;
-use crate::message::response::{Reply, trying};
+use crate::message::response::{Reply, to_bytes, trying};
 use crate::transport::{ArrivedRequest, Way};
 use crate::{SipError, Timers};
 use rsipstack::sip::{HeadersExt, Method, Request, Response};
@@ -97,7 +97,9 @@ impl Transactions {
 
     /// Forgets all, and with them who observes.
     pub fn clear(&self) {
-        drop(std::mem::take(&mut *lock(&self.table)));
+        let all = std::mem::take(&mut *lock(&self.table));
+        // Observers end outside of the lock.
+        drop(all);
     }
 
     fn kept(&self) -> Duration {
@@ -156,7 +158,7 @@ impl Transactions {
 
     fn acknowledge(&self, key: &Key, ack: &Request) {
         let acknowledged = lock(&self.table).acknowledge(key, ack);
-        if let Some(observer) = acknowledged {
+        if let Some((State::Accepted, observer)) = acknowledged {
             observer.acknowledged(ack);
         }
     }
@@ -175,7 +177,7 @@ impl Transactions {
         };
         drop(table);
         let to_tag = to_tag.unwrap_or_else(new_tag);
-        send(way, &Reply::new(code).build(cancel, Some(&to_tag), &self.user_agent).to_bytes(), key);
+        send(way, &to_bytes(&Reply::new(code).build(cancel, Some(&to_tag), &self.user_agent)), key);
         self.terminate(key);
     }
 
@@ -202,7 +204,7 @@ impl Transactions {
     }
 
     pub(super) fn respond(&self, key: &Key, response: &Response) -> Result<(), SipError> {
-        let answer = response.to_bytes();
+        let answer = to_bytes(response);
         let code = response.status_code.code();
         let way = self.note(key, code, answer.clone())?;
         way.send(&answer).map_err(|error| {
@@ -223,8 +225,11 @@ impl Transactions {
         let refusal = Reply::new(487).build(&invite.request, Some(&invite.id.0), &self.user_agent);
         let observer = invite.observer.clone();
         drop(table);
-        if let Err(error) = self.respond(key, &refusal) {
-            tracing::debug!(%key, %error, "cannot send 487");
+        match self.respond(key, &refusal) {
+            // Somebody was quicker.
+            Err(SipError::Ended(_)) => return,
+            Err(error) => tracing::debug!(%key, %error, "cannot send 487"),
+            Ok(()) => {}
         }
         observer.cancelled();
     }
@@ -235,9 +240,10 @@ impl Transactions {
         if matches!(known.state, State::Open { .. }) && known.is_invite {
             table.forgotten.push_back((Instant::now() + self.kept(), key.clone()));
         }
-        let observer = table.confirm(key);
+        let observed = table.confirm(key);
         drop(table);
-        drop(observer);
+        // Not before: it may lead back here.
+        drop(observed);
     }
 
     /// Remembers an answer, and what becomes of the transaction with it.
@@ -284,8 +290,8 @@ impl Transactions {
         while let Some((way, answer, key)) = self.next_due(now) {
             send(&way, &answer, &key);
         }
-        while let Some(observer) = self.next_forgotten(now) {
-            if let Some(observer) = observer {
+        while let Some(forgotten) = self.next_forgotten(now) {
+            if let Some((State::Accepted, observer)) = forgotten {
                 observer.unacknowledged();
             }
         }
@@ -302,7 +308,7 @@ impl Transactions {
                 (None, State::Open { .. }) if known.answer.is_empty() => {
                     let Some(invite) = &known.invite else { continue };
                     let late = now.duration_since(at) + TRYING_AFTER;
-                    known.answer = trying(&invite.request, &self.user_agent, late).to_bytes();
+                    known.answer = to_bytes(&trying(&invite.request, &self.user_agent, late));
                 }
                 (Some(interval), State::Accepted | State::Completed) => {
                     let interval = (interval * 2).min(self.timers.t2);
@@ -315,39 +321,38 @@ impl Transactions {
         }
     }
 
-    /// Forgets the next one, if it is time: who waited in vain for the ACK of a 2xx, if anybody did.
-    fn next_forgotten(&self, now: Instant) -> Option<Option<Arc<dyn InviteObserver>>> {
+    /// Forgets the next one, if it is time: what state it was in, and who observed it.
+    fn next_forgotten(&self, now: Instant) -> Option<Option<(State, Arc<dyn InviteObserver>)>> {
         let mut table = lock(&self.table);
         let (_, key) = table.forgotten.pop_front_if(|(at, _)| *at <= now)?;
-        let missed = table.known.get(&key).is_some_and(|known| known.state == State::Accepted);
-        let observer = table.confirm(&key);
+        let observed = table.confirm(&key);
         table.known.remove(&key);
-        Some(observer.filter(|_| missed))
+        Some(observed)
     }
 }
 
 impl Table {
-    /// Ends the wait for an ACK; returns who waited for that of a 2xx.
-    fn acknowledge(&mut self, key: &Key, ack: &Request) -> Option<Arc<dyn InviteObserver>> {
+    /// Ends the wait for an ACK; returns what it acknowledges and who observed that.
+    fn acknowledge(&mut self, key: &Key, ack: &Request) -> Option<(State, Arc<dyn InviteObserver>)> {
         let key = if self.known.contains_key(key) {
             key.clone()
         } else {
             let to_tag = Address::parse(ack.to_header().ok()?.value())?.tag()?.to_owned();
             self.accepted.get(&(to_tag, headers::cseq(&ack.headers)?))?.clone()
         };
-        let state = self.known.get(&key)?.state;
-        let observer = matches!(state, State::Accepted | State::Completed).then(|| self.confirm(&key))?;
-        observer.filter(|_| state == State::Accepted)
+        let answered = |known: &&Known| matches!(known.state, State::Accepted | State::Completed);
+        self.known.get(&key).filter(answered)?;
+        self.confirm(&key)
     }
 
-    /// Nothing more is sent and nobody waits; returns who observed the INVITE.
-    fn confirm(&mut self, key: &Key) -> Option<Arc<dyn InviteObserver>> {
+    /// Nothing more is sent and nobody waits; returns what state it was in and who observed it.
+    fn confirm(&mut self, key: &Key) -> Option<(State, Arc<dyn InviteObserver>)> {
         let known = self.known.get_mut(key)?;
-        known.state = State::Confirmed;
+        let state = std::mem::replace(&mut known.state, State::Confirmed);
         known.answer = Vec::new();
         let Invite { id, observer, .. } = *known.invite.take()?;
         self.accepted.remove(&id);
-        Some(observer)
+        Some((state, observer))
     }
 }
 
