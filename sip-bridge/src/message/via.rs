@@ -96,15 +96,14 @@ pub(crate) fn note_source(request: &mut Request, source: SocketAddr, connected: 
     if host_is_right && port_is_right && !via.wants_rport() {
         return true;
     }
-    let mut noted = via.hop.to_owned();
-    // Only we know these.
-    let others =
-        via.params().filter(|(name, _)| !["received", "rport"].iter().any(|ours| name.eq_ignore_ascii_case(ours)));
-    for (name, value) in others {
-        let equals = if value.is_empty() { "" } else { "=" };
-        // Writing to a String cannot fail.
-        let _ = write!(noted, ";{name}{equals}{value}");
+    let mut noted = String::with_capacity(via.hop.len() + via.params.len() + via.others.len() + 80);
+    noted.push_str(via.hop);
+    let params = via.params.split(';').map(str::trim_ascii);
+    for param in params.filter(|param| !param.is_empty() && !is_ours(param)) {
+        noted.push(';');
+        noted.push_str(param);
     }
+    // Writing to a String cannot fail.
     let _ = write!(noted, ";received={};rport={}{}", source.ip(), source.port(), via.others);
     if let Some(header) = request.headers.iter_mut().find(|header| matches!(header, Header::Via(_))) {
         *header = Header::Via(Via::new(noted));
