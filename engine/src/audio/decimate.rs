@@ -1,6 +1,8 @@
 //! Down from a rate that is a whole multiple of the new one: every n-th value of a low-pass filter.
 //! Other ratios, and what a stream of speech is to be in step with, are `resample`'s.
 
+use std::sync::{Arc, OnceLock};
+
 use super::products::{PIECE, dot_of_pieces};
 
 /// Taps for each sample that becomes one, less one: 3.4 kHz pass whole when 8 kHz come out, and what is above 4.6 kHz is 68 dB
@@ -13,11 +15,13 @@ const BETA: f64 = 6.8;
 /// products with full-scale samples leaves 32 bits.
 const ONE: i32 = 1 << 15;
 
-/// Making one costs microseconds, where a filter for any ratio costs a millisecond.
+/// Ratios whose taps are made once: up to 48 kHz for 8, and every sentence of 24 kHz speech would make its own.
+const KEPT: usize = 7;
+static FILTERS: [OnceLock<Arc<[i16]>>; KEPT] = [const { OnceLock::new() }; KEPT];
+
 pub(super) struct Decimator {
     ratio: usize,
-    /// Symmetric, with a zero at the end that makes them whole vectors.
-    taps: Box<[i16]>,
+    taps: Arc<[i16]>,
     /// Input from the first sample on that the next output needs.
     window: Vec<i16>,
 }
@@ -27,15 +31,10 @@ pub(super) struct Decimator {
 impl Decimator {
     /// `ratio`: input samples to one of output, at least 2.
     pub fn new(ratio: usize) -> Self {
-        let reach = Self::reach_of(ratio) as f64;
-        let tap = |n: usize| {
-            let from_middle = n as f64 - reach;
-            sinc(from_middle / ratio as f64) * kaiser(from_middle / (reach + 1.0))
+        let taps = match FILTERS.get(ratio) {
+            Some(kept) => kept.get_or_init(|| taps(ratio)).clone(),
+            None => taps(ratio),
         };
-        let mut taps: Vec<f64> = (0..TAPS * ratio - 1).map(tap).collect();
-        let sum: f64 = taps.iter().sum();
-        taps.push(0.0);
-        let taps = taps.iter().map(|tap| (tap / sum * f64::from(ONE)).round() as i16).collect();
         let mut this = Self { ratio, taps, window: Vec::new() };
         this.begin();
         this
@@ -49,14 +48,13 @@ impl Decimator {
     /// Appends what is ready to `out`: its n-th sample is where the input's n-th times the ratio was.
     pub fn process(&mut self, input: impl Iterator<Item = i16>, out: &mut Vec<i16>) {
         self.window.extend(input);
-        let mut at = 0;
-        while let Some(under) = self.window.get(at..at + self.taps.len()) {
+        let before = out.len();
+        out.extend(self.window.windows(self.taps.len()).step_by(self.ratio).map(|under| {
             let value = (dot_of_pieces(under, &self.taps) + ONE / 2).div_euclid(ONE);
             // A filter may overshoot full scale.
-            out.push(value.clamp(i16::MIN.into(), i16::MAX.into()) as i16);
-            at += self.ratio;
-        }
-        self.window.drain(..at);
+            value.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+        }));
+        self.window.drain(..(out.len() - before) * self.ratio);
     }
 
     /// Before the first sample there is silence.
@@ -68,6 +66,19 @@ impl Decimator {
     fn reach_of(ratio: usize) -> usize {
         TAPS * ratio / 2 - 1
     }
+}
+
+/// Symmetric, with a zero at the end that makes them whole vectors.
+fn taps(ratio: usize) -> Arc<[i16]> {
+    let reach = Decimator::reach_of(ratio) as f64;
+    let tap = |n: usize| {
+        let from_middle = n as f64 - reach;
+        sinc(from_middle / ratio as f64) * kaiser(from_middle / (reach + 1.0))
+    };
+    let mut taps: Vec<f64> = (0..TAPS * ratio - 1).map(tap).collect();
+    let sum: f64 = taps.iter().sum();
+    taps.push(0.0);
+    taps.iter().map(|tap| (tap / sum * f64::from(ONE)).round() as i16).collect()
 }
 
 fn sinc(x: f64) -> f64 {

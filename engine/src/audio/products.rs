@@ -12,6 +12,7 @@ pub fn dot(a: &[i16], b: &[i16]) -> i32 {
 }
 
 /// The same for slices of whole pieces; what is more than that is left out.
+#[inline]
 pub fn dot_of_pieces(a: &[i16], b: &[i16]) -> i32 {
     let pieces = a.as_chunks::<PIECE>().0.iter().zip(b.as_chunks::<PIECE>().0);
     pieces.map(|(a, b)| a.iter().zip(b).map(product).sum::<i32>()).sum()

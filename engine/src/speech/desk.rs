@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use edge_protocol::ProviderUsage;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::JoinMap;
@@ -40,7 +40,6 @@ const SAMPLES_PER_MS: u64 = 8;
 const CHARACTERS_PER_TOKEN: u64 = 4;
 
 /// The providers of one node's calls.
-#[derive(Clone)]
 pub struct Providers {
     pub transcriber: Arc<Route<dyn Transcriber>>,
     pub responder: Arc<Route<dyn Responder>>,
@@ -54,7 +53,7 @@ pub struct Providers {
 
 /// Takes commands of all shards' calls until the shards are gone.
 pub struct Desk {
-    providers: Providers,
+    providers: Arc<Providers>,
     tools: Arc<Tools>,
     shards: Vec<ShardHandle>,
 }
@@ -62,7 +61,7 @@ pub struct Desk {
 /// One job: what it needs to serve one command of one call.
 #[derive(Clone)]
 struct Job {
-    providers: Providers,
+    providers: Arc<Providers>,
     shard: ShardHandle,
     key: CallKey,
 }
@@ -98,10 +97,19 @@ struct ChatBill {
 // === impl Providers ===
 
 impl Providers {
-    /// Has the connections ready that a turn needs.
-    async fn warm_up(self, chat_provider: Option<Arc<str>>) {
-        let first = self.responder.place(chat_provider.as_deref());
-        tokio::join!(self.transcriber.warm_up(0), self.responder.warm_up(first), self.synthesizer.warm_up(0));
+    /// Has the connections ready that a turn needs. Mostly they are, and then no call pays for a task.
+    fn warm_up(&self, chat_provider: Option<&str>) {
+        let first = self.responder.place(chat_provider);
+        let stages = [self.transcriber.warm_up(0), self.responder.warm_up(first), self.synthesizer.warm_up(0)];
+        let cold: Vec<_> = stages.into_iter().flatten().collect();
+        if !cold.is_empty() {
+            tokio::spawn(join_all(cold));
+        }
+    }
+
+    /// Whether a fixed text can be said without asking anybody.
+    fn keep(&self, prompt: &Prompt) -> bool {
+        self.prompts.keep(prompt, &self.synthesizer)
     }
 }
 
@@ -110,7 +118,7 @@ impl Providers {
 impl Desk {
     /// `shards` in the order of their numbers.
     pub fn new(providers: Providers, tools: Arc<Tools>, shards: Vec<ShardHandle>) -> Self {
-        Self { providers, tools, shards }
+        Self { providers: Arc::new(providers), tools, shards }
     }
 
     pub async fn run(self, mut commands: mpsc::Receiver<(CallKey, SpeechCommand)>) {
@@ -155,11 +163,14 @@ impl Desk {
     fn begin(&self, jobs: &mut JoinMap<CallKey, ()>, key: CallKey, command: SpeechCommand) {
         match command {
             SpeechCommand::Cancel => drop(jobs.abort(&key)),
-            SpeechCommand::WarmUp { provider, .. } => drop(tokio::spawn(self.providers.clone().warm_up(provider))),
+            SpeechCommand::WarmUp { provider, .. } => self.providers.warm_up(provider.as_deref()),
             SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
             SpeechCommand::Prepare { law, voice, text } => {
-                if let Some(job) = self.job(key) {
-                    tokio::spawn(job.prepare(Prompt { voice, text, law }));
+                let prompt = Prompt { voice, text, law };
+                if !self.providers.keep(&prompt)
+                    && let Some(job) = self.job(key)
+                {
+                    tokio::spawn(job.prepare(prompt));
                 }
             }
             // What a tool does is done, whatever becomes of the turn.
@@ -340,7 +351,7 @@ impl Job {
     }
 
     async fn kept_or_spoken(&self, speaking: &Speaking, text: &str) -> Result<Voice, SpeechError> {
-        let Providers { kept_voice, synthesizer, .. } = &self.providers;
+        let Providers { kept_voice, synthesizer, .. } = &*self.providers;
         let line = Line::new(synthesizer.name(0), speaking.voice.clone(), speaking.law, text);
         if speaking.keep
             && let Some(audio) = kept_voice.get(&line)
@@ -417,7 +428,7 @@ impl Job {
 
     /// A fixed text never fails: what no provider can speak is replaced by a recorded apology.
     async fn say(&self, utterance: UtteranceId, prompt: Prompt, urgent: bool) {
-        let Providers { prompts, synthesizer, .. } = &self.providers;
+        let Providers { prompts, synthesizer, .. } = &*self.providers;
         let Said { text, audio, by } = prompts.audio(&prompt, urgent, synthesizer).await;
         if by == By::Kept {
             self.tell(SpeechEvent::Used(Tariff::kept(synthesizer.name(0)))).await;

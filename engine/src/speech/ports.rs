@@ -47,9 +47,10 @@ pub struct VoiceStream {
 
 /// What every stage's provider has.
 pub trait Provider: Send + Sync {
-    /// A call has begun: have connections ready for its first turn. What goes wrong shows when they are needed.
-    fn warm_up(&self) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
+    /// A call has begun: what has connections ready for its first turn, unless they are. What goes wrong shows when they are
+    /// needed.
+    fn warm_up(&self) -> Option<BoxFuture<'static, ()>> {
+        None
     }
 }
 

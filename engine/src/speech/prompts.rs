@@ -84,6 +84,11 @@ impl Prompts {
         Said { text: APOLOGY.to_owned(), audio: apology(prompt.law), by: By::Nobody }
     }
 
+    /// Whether the text is kept, as it is to be heard.
+    pub fn keep(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> bool {
+        self.kept.get(&line(prompt, synthesizer)).is_some()
+    }
+
     /// Has a text kept for when nobody can speak it.
     pub async fn prepare(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> By {
         match self.get_or_synthesize(prompt, synthesizer).await {
@@ -113,7 +118,7 @@ impl Prompts {
         prompt: &Prompt,
         synthesizer: &Route<dyn Synthesizer>,
     ) -> Result<(Bytes, By), SpeechError> {
-        let line = Line::new(synthesizer.name(0), prompt.voice.clone(), prompt.law, &prompt.text);
+        let line = line(prompt, synthesizer);
         if let Some(audio) = self.kept.get(&line) {
             return Ok((audio, By::Kept));
         }
@@ -124,6 +129,11 @@ impl Prompts {
         }
         Ok((what, By::Provider(by)))
     }
+}
+
+/// In the voice of who is asked first.
+fn line(prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Line {
+    Line::new(synthesizer.name(0), prompt.voice.clone(), prompt.law, &prompt.text)
 }
 
 async fn synthesize(prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> Result<Served<Bytes>, SpeechError> {

@@ -81,11 +81,9 @@ impl<P: Provider + ?Sized> Route<P> {
         name.and_then(|name| self.hops.iter().position(|hop| hop.name == name)).unwrap_or(0)
     }
 
-    /// Has the connections ready to who is asked first.
-    pub async fn warm_up(&self, first: usize) {
-        if let Some(first) = self.hops.get(first) {
-            first.port.warm_up().await;
-        }
+    /// What has the connections ready to who is asked first; `None`: they are.
+    pub fn warm_up(&self, first: usize) -> Option<BoxFuture<'static, ()>> {
+        self.hops.get(first)?.port.warm_up()
     }
 
     /// Is a request likely to be served?

@@ -65,9 +65,9 @@ impl OpenAiClient {
 }
 
 impl Provider for OpenAiClient {
-    fn warm_up(&self) -> BoxFuture<'static, ()> {
-        let shared = self.shared.clone();
-        async move { shared.warm_up().await }.boxed()
+    fn warm_up(&self) -> Option<BoxFuture<'static, ()>> {
+        let shared = &self.shared;
+        shared.warm.is_due().then(|| shared.clone().warm_up().boxed())
     }
 }
 

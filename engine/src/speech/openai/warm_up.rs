@@ -1,7 +1,7 @@
 //! Connections to the provider, ready before the first turn of a call needs them: TCP and TLS take longer than a word.
 //! The pool keeps what was opened; how requests are made is the other files' matter.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_openai::config::Config;
@@ -23,7 +23,7 @@ pub(super) struct Warmth(Mutex<Option<Instant>>);
 
 impl Warmth {
     /// True if the pool has gone cold; it counts as warm from now on.
-    fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         let now = Instant::now();
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|last| now.duration_since(last) >= STAYS_WARM);
@@ -39,10 +39,7 @@ impl Warmth {
 impl Shared {
     /// Asks for the list of models, which costs nothing, on as many connections as a turn needs. What comes back does
     /// not matter, an error neither: the turn itself will meet and name it.
-    pub(super) async fn warm_up(&self) {
-        if !self.warm.is_due() {
-            return;
-        }
+    pub(super) async fn warm_up(self: Arc<Self>) {
         let ask = || async {
             let request = self.service.http().get(self.endpoint.url("/models")).headers(self.endpoint.headers());
             if let Ok(response) = request.timeout(self.config.timeouts.connect).send().await {
