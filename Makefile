@@ -41,8 +41,8 @@ load: build ## many calls at once (CALLS=200)
 build: setup edge ## the release binaries `tandem` and `loadtest`, the Worker and the dashboard
 	cargo build --release --locked --package engine --package loadtest --bins
 
-production: setup ## the node to install (target/production/tandem): a quarter of an hour to build (TARGET_CPU=native: for this machine)
-	RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" cargo build --profile production --locked --package engine --bins
+production: setup ## node and load tester to install (target/production): a quarter of an hour to build (TARGET_CPU=native: for this machine)
+	RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" cargo build --profile production --locked --package engine --package loadtest --bins
 
 edge: setup ## the Worker (edge/build) and the dashboard (edge/dashboard/dist)
 	edge/build.sh

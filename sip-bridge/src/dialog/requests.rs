@@ -51,7 +51,7 @@ pub(crate) fn handle(agent: &Arc<Agent>, core: Arc<DialogCore>, transaction: Ser
 
 fn bye(agent: &Arc<Agent>, core: &Arc<DialogCore>, transaction: &ServerTransaction) {
     let answered = core.is_answered();
-    // Who hangs up has our 200: an ACK right before this is read by another task, and no later than this.
+    // Who hangs up has our 200, also where the ACK of it was lost.
     let unacknowledged = if answered { core.confirm(None) } else { None };
     core.end(DialogEnd::RemoteBye);
     agent.dialogs.remove(&core.id);

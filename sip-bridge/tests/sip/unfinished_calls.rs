@@ -4,7 +4,7 @@
 use crate::bench::*;
 use crate::raw_phone::RawPhone;
 use crate::talk::talk;
-use sip_bridge::{DialogEnd, DialogEvent, Rejection};
+use sip_bridge::{DialogEnd, DialogEvent, Rejection, sdp};
 
 #[tokio::test]
 async fn a_200_is_repeated_until_its_ack() {
@@ -184,17 +184,21 @@ async fn a_bye_without_an_ack_is_that_of_an_answered_call() {
 async fn a_bye_right_behind_its_ack_never_overtakes_it() {
     let mut callee = endpoint().await;
     let to = callee.handle().local_addr();
-    for _ in 0..40 {
+    for round in 0..40 {
+        let late_offer = round % 2 == 0;
         let mut phone = RawPhone::udp(to).await;
-        phone.invite("", &offer()).await;
+        phone.invite("", &if late_offer { String::new() } else { offer() }).await;
         let incoming = next_call(&mut callee).await;
-        let sdp = answer_to(&incoming);
+        let sdp = if late_offer { offer() } else { answer_to(&incoming) };
         let mut dialog = incoming.accept(sdp).await.expect("accepted");
-        let tag = phone.receive_code(200).await.to_tag();
+        let ok = phone.receive_code(200).await;
+        let tag = ok.to_tag();
+        let answer = late_offer.then(|| sdp::answer(ok.body(), &local(30000)).expect("our offer").1);
         let bye = phone.request("BYE", 2, "2", &tag, "", "");
-        phone.ack(1, &tag, "").await;
+        phone.ack(1, &tag, answer.as_deref().unwrap_or_default()).await;
         phone.send(&bye).await;
-        assert!(matches!(next_event(&mut dialog).await, DialogEvent::Confirmed { answer: None }));
+        let DialogEvent::Confirmed { answer: got } = next_event(&mut dialog).await else { panic!("not confirmed") };
+        assert_eq!(got, answer);
         assert!(matches!(next_event(&mut dialog).await, DialogEvent::Ended { cause: DialogEnd::RemoteBye }));
         assert!(dialog.next_event().await.is_none(), "confirmed once");
     }
