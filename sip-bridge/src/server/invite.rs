@@ -46,7 +46,7 @@ impl Responder {
         self.transactions.terminate(&self.key);
     }
 
-    /// Stops repeating the 2xx: the dialog is over, an ACK is not missed any more.
+    /// Stops repeating the 2xx: the dialog is over, an ACK is not missed any more. 487 if there was none.
     pub fn abandon(&self) {
         self.transactions.abandon(&self.key);
     }

@@ -57,8 +57,14 @@ struct Invite {
     observer: Arc<dyn InviteObserver>,
 }
 
-/// Our tag, and the CSeq number of INVITE and ACK.
-type AckId = (String, u32);
+/// What INVITE and ACK have in common where they are not one transaction (RFC 3261 13.3.1.4).
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct AckId {
+    our_tag: String,
+    /// Whoever of those answered that a call of ours was forked to.
+    their_tag: Option<String>,
+    cseq: u32,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -135,7 +141,9 @@ impl Transactions {
         let mut table = lock(&self.table);
         match table.known.entry(key.clone()) {
             Entry::Occupied(known) => {
-                let known = known.get();
+                let known = known.into_mut();
+                // It may be repeated because the way back was lost.
+                known.way = way.clone();
                 // A 2xx to an INVITE is repeated by itself.
                 let answer = (known.state != State::Accepted && !known.answer.is_empty()).then(|| known.answer.clone());
                 drop(table);
@@ -172,7 +180,7 @@ impl Transactions {
                 if let State::Open { cancelled } = &mut known.state {
                     *cancelled = true;
                 }
-                (200, known.invite.as_ref().map(|invite| invite.id.0.clone()))
+                (200, known.invite.as_ref().map(|invite| invite.id.our_tag.clone()))
             }
         };
         drop(table);
@@ -193,7 +201,11 @@ impl Transactions {
     ) {
         let mut table = lock(&self.table);
         let Some(known) = table.known.get_mut(key) else { return };
-        let id = (to_tag, headers::cseq(&request.headers).unwrap_or_default());
+        let id = AckId {
+            our_tag: to_tag,
+            their_tag: their_tag(&request),
+            cseq: headers::cseq(&request.headers).unwrap_or_default(),
+        };
         known.invite = Some(Box::new(Invite { request, id, observer }));
         let cancelled = known.state == State::Open { cancelled: true };
         table.due.push(Reverse(Due { at: Instant::now() + TRYING_AFTER, interval: None, key: key.clone() }));
@@ -209,38 +221,45 @@ impl Transactions {
         let way = self.note(key, code, answer.clone())?;
         way.send(&answer).map_err(|error| {
             if code >= 200 {
-                // Nobody is there to acknowledge it.
-                self.abandon(key);
+                self.unacknowledged(key);
             }
             SipError::Send { method: key.method().to_owned(), why: error.to_string() }
         })
     }
 
-    /// 487 to an INVITE that has no final answer.
-    pub(super) fn terminate(&self, key: &Key) {
-        let mut table = lock(&self.table);
-        let open = table.known.get_mut(key).filter(|known| matches!(known.state, State::Open { .. }));
+    /// 487 to an INVITE that has no final answer; false if it has one.
+    pub(super) fn terminate(&self, key: &Key) -> bool {
+        let table = lock(&self.table);
+        let open = table.known.get(key).filter(|known| matches!(known.state, State::Open { .. }));
         // Without an observer nobody has the INVITE yet.
-        let Some(invite) = open.and_then(|known| known.invite.as_ref()) else { return };
-        let refusal = Reply::new(487).build(&invite.request, Some(&invite.id.0), &self.user_agent);
+        let Some(invite) = open.and_then(|known| known.invite.as_ref()) else { return false };
+        let refusal = Reply::new(487).build(&invite.request, Some(&invite.id.our_tag), &self.user_agent);
         let observer = invite.observer.clone();
         drop(table);
         match self.respond(key, &refusal) {
             // Somebody was quicker.
-            Err(SipError::Ended(_)) => return,
+            Err(SipError::Ended(_)) => return false,
             Err(error) => tracing::debug!(%key, %error, "cannot send 487"),
             Ok(()) => {}
         }
         observer.cancelled();
+        true
     }
 
+    /// Nobody waits for the ACK of an INVITE any more; one without a final answer gets it.
     pub(super) fn abandon(&self, key: &Key) {
-        let mut table = lock(&self.table);
-        let Some(known) = table.known.get_mut(key) else { return };
-        if matches!(known.state, State::Open { .. }) && known.is_invite {
-            table.forgotten.push_back((Instant::now() + self.kept(), key.clone()));
+        if !self.terminate(key) {
+            self.unacknowledged(key);
         }
-        let observed = table.confirm(key);
+    }
+
+    /// Nobody is there to acknowledge an INVITE's final answer. Any other request may be repeated.
+    fn unacknowledged(&self, key: &Key) {
+        let mut table = lock(&self.table);
+        let observed = match table.known.get(key) {
+            Some(known) if known.is_invite => table.confirm(key),
+            _ => None,
+        };
         drop(table);
         // Not before: it may lead back here.
         drop(observed);
@@ -263,10 +282,6 @@ impl Transactions {
         }
         known.state = State::Completed;
         if !known.is_invite {
-            if way.is_reliable() {
-                // Nobody repeats a request there.
-                known.answer = Vec::new();
-            }
             return Ok(way);
         }
         table.forgotten.push_back((now + self.kept(), key.clone()));
@@ -337,8 +352,9 @@ impl Table {
         let key = if self.known.contains_key(key) {
             key.clone()
         } else {
-            let to_tag = Address::parse(ack.to_header().ok()?.value())?.tag()?.to_owned();
-            self.accepted.get(&(to_tag, headers::cseq(&ack.headers)?))?.clone()
+            let our_tag = Address::parse(ack.to_header().ok()?.value())?.tag()?.to_owned();
+            let id = AckId { our_tag, their_tag: their_tag(ack), cseq: headers::cseq(&ack.headers)? };
+            self.accepted.get(&id)?.clone()
         };
         let answered = |known: &&Known| matches!(known.state, State::Accepted | State::Completed);
         self.known.get(&key).filter(answered)?;
@@ -354,6 +370,10 @@ impl Table {
         self.accepted.remove(&id);
         Some((state, observer))
     }
+}
+
+fn their_tag(request: &Request) -> Option<String> {
+    Address::parse(request.from_header().ok()?.value())?.tag().map(str::to_owned)
 }
 
 /// Lost like any message, if it is.

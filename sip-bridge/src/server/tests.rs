@@ -10,8 +10,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const T1: Duration = Duration::from_millis(500);
+
+/// Answers that a connection keeps for its peer.
+const ROOM: usize = 16;
 
 /// What an observer was told.
 type Told = Arc<Mutex<Vec<&'static str>>>;
@@ -38,12 +42,17 @@ impl InviteObserver for Observer {
     }
 }
 
+fn connection() -> (Way, mpsc::Receiver<Vec<u8>>) {
+    let (writer, stream) = mpsc::channel(ROOM);
+    (Way::Stream(writer, CancellationToken::new()), stream)
+}
+
 /// Somebody who sends requests, over UDP or a connection, and time that passes for both sides.
 struct Peer {
     transactions: Arc<Transactions>,
     way: Way,
     datagrams: UdpSocket,
-    stream: mpsc::UnboundedReceiver<Vec<u8>>,
+    stream: mpsc::Receiver<Vec<u8>>,
     told: Told,
 }
 
@@ -53,9 +62,9 @@ impl Peer {
         datagrams.set_nonblocking(true).expect("not blocking");
         let ours = tokio::net::UdpSocket::bind(("127.0.0.1", 0)).await.expect("a port");
         ours.writable().await.expect("room");
-        let (writer, stream) = mpsc::unbounded_channel();
+        let (way, stream) = connection();
         let to = datagrams.local_addr().expect("an address");
-        let way = if connected { Way::Stream(writer) } else { Way::Datagrams(Arc::new(ours), to) };
+        let way = if connected { way } else { Way::Datagrams(Arc::new(ours), to) };
         let transactions = Arc::new(Transactions::new(Timers::default(), "ua".to_owned()));
         Self { transactions, way, datagrams, stream, told: Told::default() }
     }
@@ -236,4 +245,41 @@ async fn an_answer_over_a_lost_connection_is_an_error_and_waits_for_no_ack() {
     assert!(error.to_string().starts_with("cannot send INVITE"), "{error}");
     peer.heard(T1 * 70).await;
     assert!(peer.told().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_repeated_over_another_connection_is_answered_there() {
+    let mut peer = Peer::new(true).await;
+    let bye = peer.ask("BYE", 2, "1", ";tag=ours").expect("a new request");
+    peer.stream.close();
+    assert!(bye.respond(&answer(&bye, 200)).is_err());
+    let (_, responder) = peer.invite();
+    (peer.way, peer.stream) = connection();
+    assert!(peer.ask("BYE", 2, "1", ";tag=ours").is_none());
+    assert!(peer.ask("INVITE", 1, "1", "").is_none());
+    responder.terminate();
+    assert_eq!(codes(&peer.heard(T1).await), [200, 487]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invite_that_is_abandoned_before_its_answer_is_refused() {
+    let mut peer = Peer::new(false).await;
+    let (transaction, responder) = peer.invite();
+    responder.abandon();
+    assert!(responder.send(&answer(&transaction, 200)).is_err());
+    peer.ask("ACK", 1, "1", ";tag=ours");
+    assert_eq!(codes(&peer.heard(T1).await), [487]);
+    assert_eq!(peer.told(), ["cancelled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_peer_reads_no_answers_is_closed() {
+    let (way, _stream) = connection();
+    let Way::Stream(_, closed) = &way else { panic!("a connection") };
+    for _ in 0..ROOM {
+        way.send(b"answer").expect("room");
+        assert!(!closed.is_cancelled());
+    }
+    assert!(way.send(b"answer").is_err());
+    assert!(closed.is_cancelled());
 }

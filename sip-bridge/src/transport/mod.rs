@@ -1,5 +1,5 @@
 //! The ways messages travel: the UDP socket, TCP connections, and which one a request takes (RFC 3261 18).
-//! Not here: what the messages mean; the stack's transactions do the retransmitting.
+//! Not here: what the messages mean; retransmitting is what transactions do (`server`, and the stack for our requests).
 
 mod arrival;
 pub(crate) mod framing;

@@ -26,6 +26,9 @@ const WRITE: Duration = Duration::from_secs(10);
 
 const READ_BYTES: usize = 16 * 1024;
 
+/// Answers that wait for a peer to read them; with more the connection is closed.
+const ANSWERS: usize = 1024;
+
 /// What every stream of an endpoint shares.
 #[derive(Clone)]
 pub(super) struct Streams {
@@ -51,11 +54,11 @@ impl Streams {
             .map_err(|error| std::io::Error::other(error.to_string()))?;
         let connection = SipConnection::Channel(connection);
         let (read, write) = tokio::io::split(stream);
-        let (answers, own) = mpsc::unbounded_channel();
+        let (answers, own) = mpsc::channel(ANSWERS);
         let reader = Reader {
             address,
             arrivals: self.arrivals.clone(),
-            way: Way::Stream(answers),
+            way: Way::Stream(answers, stop.clone()),
             user_agent: self.user_agent.clone(),
             connection: connection.clone(),
         };
@@ -152,7 +155,7 @@ impl Reader {
 struct Writer<W> {
     write: WriteHalf<W>,
     to_send: TransportReceiver,
-    own: mpsc::UnboundedReceiver<Vec<u8>>,
+    own: mpsc::Receiver<Vec<u8>>,
 }
 
 impl<W: AsyncWrite> Writer<W> {
@@ -160,12 +163,14 @@ impl<W: AsyncWrite> Writer<W> {
     async fn run(&mut self) {
         loop {
             let bytes = tokio::select! {
+                // A request of ours may follow from an answer, as NOTIFY does from 202.
+                biased;
+                Some(answer) = self.own.recv() => answer,
                 event = self.to_send.recv() => match event {
                     Some(TransportEvent::Incoming(message, ..)) => message.to_bytes(),
                     Some(_) => continue,
                     None => return,
                 },
-                Some(answer) = self.own.recv() => answer,
             };
             if !self.write(&bytes).await {
                 return;
@@ -175,13 +180,16 @@ impl<W: AsyncWrite> Writer<W> {
 
     /// What was answered last, before the stream closes.
     async fn finish(mut self) {
-        while let Ok(answer) = self.own.try_recv() {
-            if !self.write(&answer).await {
-                return;
+        let rest = async {
+            while let Ok(answer) = self.own.try_recv() {
+                if !self.write(&answer).await {
+                    return;
+                }
             }
-        }
+            let _ = self.write.shutdown().await;
+        };
         // The peer may be gone already.
-        let _ = tokio::time::timeout(WRITE, self.write.shutdown()).await;
+        let _ = tokio::time::timeout(WRITE, rest).await;
     }
 
     async fn write(&mut self, bytes: &[u8]) -> bool {

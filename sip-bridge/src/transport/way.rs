@@ -9,13 +9,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// The way back to whoever sent a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
     Datagrams(Arc<UdpSocket>, SocketAddr),
-    /// The connection the request came over; its writer.
-    Stream(mpsc::UnboundedSender<Vec<u8>>),
+    /// The connection the request came over: its writer, and what closes it.
+    Stream(mpsc::Sender<Vec<u8>>, CancellationToken),
     /// One that the stack opened, with its own writer.
     Opened(SipConnection),
 }
@@ -34,7 +35,11 @@ impl Way {
                 Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
                 _ => Ok(()),
             },
-            Self::Stream(writer) => writer.send(message.to_vec()).map_err(|_| Error::from(ErrorKind::BrokenPipe)),
+            Self::Stream(writer, stop) => writer.try_send(message.to_vec()).map_err(|_| {
+                // Whoever reads nothing of so many answers wants none.
+                stop.cancel();
+                Error::from(ErrorKind::BrokenPipe)
+            }),
             Self::Opened(connection) => {
                 let message = SipMessage::try_from(message).map_err(Error::other)?;
                 let connection = connection.clone();

@@ -30,9 +30,6 @@ pub(crate) enum Verdict {
 
 /// Looks at one whole message: a datagram, or what a stream's framing found.
 pub(crate) fn inspect(bytes: &[u8], user_agent: &str) -> Verdict {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Verdict::Pass; // a keep-alive (RFC 5626 3.5.1), answered by the stack
-    }
     // Empty lines before the start line are ignored (RFC 3261 7.5).
     let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let text = bytes.get(blank..).unwrap_or_default();
@@ -131,7 +128,7 @@ fn check_headers(head: &Head<'_>, method: &str) -> Result<(), Refusal> {
     if structured.iter().flat_map(|(name, compact)| head.values(name, compact)).any(tidy::has_empty_parameter) {
         return Err(Refusal(400, "Empty Header Parameter"));
     }
-    // Senders of RFC 2543 had none to give; the stack cannot tell their transactions apart.
+    // Senders of RFC 2543 had none to give; nobody can tell their dialogs apart.
     if !head.value("From", "f").is_some_and(|from| from.to_ascii_lowercase().contains("tag=")) {
         return Err(Refusal(400, "From Without Tag"));
     }
