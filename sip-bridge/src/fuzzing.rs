@@ -23,6 +23,7 @@ use rsipstack::sip::{Request, SipMessage};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 const SOMEBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 
@@ -82,8 +83,8 @@ fn serve(mut request: Request) {
         return;
     }
     let transactions = Arc::new(Transactions::new(Timers::default(), "fuzz".to_owned()));
-    let (writer, _answers) = mpsc::unbounded_channel();
-    let way = Way::Stream(writer);
+    let (writer, _answers) = mpsc::channel(1);
+    let way = Way::Stream(writer, CancellationToken::new());
     if let Some(transaction) = transactions.receive(ArrivedRequest { request, source: SOMEBODY, way, stream: None }) {
         let _ = transaction.respond(&Reply::new(486).build(&transaction.request, Some("ours"), "fuzz"));
     }

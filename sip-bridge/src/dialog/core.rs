@@ -219,7 +219,13 @@ impl DialogCore {
 
     /// Queues an event; false when the queue is full or the dialog over.
     pub fn tell(&self, event: DialogEvent) -> bool {
-        lock(&self.state).events.as_mut().is_some_and(|events| events.try_send(Box::new(event)).is_ok())
+        let event = Box::new(event);
+        let unsent = match lock(&self.state).events.as_mut() {
+            Some(events) => events.try_send(event).err().map(|error| error.into_inner()),
+            None => Some(event),
+        };
+        // Dropped here, outside of the lock: an offer answers itself then, which asks for the lock again.
+        unsent.is_none()
     }
 
     /// Ends the dialog for the application; false when it had ended already. What is open is answered.

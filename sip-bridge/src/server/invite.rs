@@ -7,7 +7,7 @@ use crate::SipError;
 use rsipstack::sip::{Request, Response};
 use std::sync::Arc;
 
-/// Told what becomes of an INVITE. Calls come from the task that receives and must not block.
+/// Told what becomes of an INVITE, by the task that receives or by whoever ends the INVITE; must not block.
 pub(crate) trait InviteObserver: Send + Sync + 'static {
     /// CANCEL came first; 487 is sent.
     fn cancelled(&self);

@@ -220,7 +220,8 @@ impl Transactions {
         let code = response.status_code.code();
         let way = self.note(key, code, answer.clone())?;
         way.send(&answer).map_err(|error| {
-            if code >= 200 {
+            // A refusal that is lost as a datagram is sent again.
+            if (200..300).contains(&code) || (code >= 300 && way.is_reliable()) {
                 self.unacknowledged(key);
             }
             SipError::Send { method: key.method().to_owned(), why: error.to_string() }
@@ -253,7 +254,7 @@ impl Transactions {
         }
     }
 
-    /// Nobody is there to acknowledge an INVITE's final answer. Any other request may be repeated.
+    /// Nobody acknowledges an INVITE's final answer. Any other request may be repeated.
     fn unacknowledged(&self, key: &Key) {
         let mut table = lock(&self.table);
         let observed = match table.known.get(key) {

@@ -26,8 +26,9 @@ const WRITE: Duration = Duration::from_secs(10);
 
 const READ_BYTES: usize = 16 * 1024;
 
-/// Answers that wait for a peer to read them; with more the connection is closed.
-const ANSWERS: usize = 1024;
+/// Answers that wait for a peer to read them; with more the connection is closed. A carrier's own may carry hundreds of calls
+/// a second, and stand still for some.
+const ANSWERS: usize = 16_384;
 
 /// What every stream of an endpoint shares.
 #[derive(Clone)]
@@ -146,7 +147,7 @@ impl Reader {
     }
 
     fn answer(&self, response: &[u8]) {
-        // Refused only when the writer is gone, and then the connection is.
+        // Refused only when the connection closes.
         let _ = self.way.send(response);
     }
 }

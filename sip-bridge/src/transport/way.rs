@@ -27,7 +27,8 @@ impl Way {
         !matches!(self, Self::Datagrams(..))
     }
 
-    /// Sends now or never. Errors: the connection is closed, or the system takes no such datagram.
+    /// Sends now or never. Errors: the connection is closed, perhaps as its peer reads nothing, or the system takes no such
+    /// datagram.
     pub fn send(&self, message: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Datagrams(socket, to) => match socket.try_send_to(message, *to) {

@@ -211,13 +211,16 @@ async fn a_flood_of_info_nobody_reads_is_refused_and_not_stored() {
         refused += u32::from(talk.answer(&format!("{cseq} INFO")).await.code() == 503);
     }
     assert_eq!(refused, 58 - 32);
+    // An offer that finds no room is refused, and stops nothing.
+    talk.ask("UPDATE", 60, "", &hold()).await;
+    assert_eq!(talk.answer("60 UPDATE").await.code(), 488);
     while matches!(next_event(&mut talk.dialog).await, DialogEvent::Info { .. }) {
         if refused == 57 {
             break;
         }
         refused += 1;
     }
-    talk.hang_up(60).await;
+    talk.hang_up(61).await;
 }
 
 #[tokio::test]
