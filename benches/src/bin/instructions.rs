@@ -120,7 +120,7 @@ fn from_8_to_16_khz(frames: Vec<[i16; FRAME_SAMPLES]>) -> Vec<[i16; FRAME_SAMPLE
 }
 
 #[library_benchmark]
-#[bench::a_second(args = (samples()), setup = resampler, config = at_most(937_772))]
+#[bench::a_second(args = (samples()), setup = resampler, config = at_most(819_500))]
 fn from_24_to_8_khz(
     (mut resampler, synthesised, mut out): (Resampler, Vec<i16>, Vec<i16>),
 ) -> (Resampler, Vec<i16>, Vec<i16>) {
