@@ -106,11 +106,6 @@ impl Providers {
             tokio::spawn(join_all(cold));
         }
     }
-
-    /// Whether a fixed text can be said without asking anybody.
-    fn keep(&self, prompt: &Prompt) -> bool {
-        self.prompts.keep(prompt, &self.synthesizer)
-    }
 }
 
 // === impl Desk ===
@@ -167,7 +162,8 @@ impl Desk {
             SpeechCommand::Heard { .. } | SpeechCommand::Over => {}
             SpeechCommand::Prepare { law, voice, text } => {
                 let prompt = Prompt { voice, text, law };
-                if !self.providers.keep(&prompt)
+                let Providers { prompts, synthesizer, .. } = &*self.providers;
+                if !prompts.have(&prompt, synthesizer)
                     && let Some(job) = self.job(key)
                 {
                     tokio::spawn(job.prepare(prompt));

@@ -85,7 +85,7 @@ impl Prompts {
     }
 
     /// Whether the text is kept, as it is to be heard.
-    pub fn keep(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> bool {
+    pub fn have(&self, prompt: &Prompt, synthesizer: &Route<dyn Synthesizer>) -> bool {
         self.kept.get(&line(prompt, synthesizer)).is_some()
     }
 

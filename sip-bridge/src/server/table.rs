@@ -5,12 +5,12 @@ use super::ServerTransaction;
 use super::invite::InviteObserver;
 use super::key::Key;
 use crate::agent::{lock, new_tag};
-use crate::message::address::Address;
+use crate::dialog::table::DialogId;
 use crate::message::headers;
 use crate::message::response::{Reply, to_bytes, trying};
 use crate::transport::{ArrivedRequest, Way};
 use crate::{SipError, Timers};
-use rsipstack::sip::{HeadersExt, Method, Request, Response};
+use rsipstack::sip::{Method, Request, Response};
 use std::cmp::Reverse;
 use std::collections::hash_map::{Entry, HashMap};
 use std::collections::{BinaryHeap, VecDeque};
@@ -60,9 +60,7 @@ struct Invite {
 /// What INVITE and ACK have in common where they are not one transaction (RFC 3261 13.3.1.4).
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct AckId {
-    our_tag: String,
-    /// Whoever of those answered that a call of ours was forked to.
-    their_tag: Option<String>,
+    dialog: DialogId,
     cseq: u32,
 }
 
@@ -180,7 +178,7 @@ impl Transactions {
                 if let State::Open { cancelled } = &mut known.state {
                     *cancelled = true;
                 }
-                (200, known.invite.as_ref().map(|invite| invite.id.our_tag.clone()))
+                (200, known.invite.as_ref().map(|invite| invite.id.dialog.local_tag.clone()))
             }
         };
         drop(table);
@@ -201,11 +199,9 @@ impl Transactions {
     ) {
         let mut table = lock(&self.table);
         let Some(known) = table.known.get_mut(key) else { return };
-        let id = AckId {
-            our_tag: to_tag,
-            their_tag: their_tag(&request),
-            cseq: headers::cseq(&request.headers).unwrap_or_default(),
-        };
+        // Both were read before, by `Key` and `dispatch`.
+        let Some(AckId { dialog, cseq }) = AckId::of(&request) else { return };
+        let id = AckId { dialog: DialogId { local_tag: to_tag, ..dialog }, cseq };
         known.invite = Some(Box::new(Invite { request, id, observer }));
         let cancelled = known.state == State::Open { cancelled: true };
         table.due.push(Reverse(Due { at: Instant::now() + TRYING_AFTER, interval: None, key: key.clone() }));
@@ -221,7 +217,7 @@ impl Transactions {
         let way = self.note(key, code, answer.clone())?;
         way.send(&answer).map_err(|error| {
             // A refusal that is lost as a datagram is sent again.
-            if (200..300).contains(&code) || (code >= 300 && way.is_reliable()) {
+            if code >= 200 && (code < 300 || way.is_reliable()) {
                 self.unacknowledged(key);
             }
             SipError::Send { method: key.method().to_owned(), why: error.to_string() }
@@ -234,7 +230,7 @@ impl Transactions {
         let open = table.known.get(key).filter(|known| matches!(known.state, State::Open { .. }));
         // Without an observer nobody has the INVITE yet.
         let Some(invite) = open.and_then(|known| known.invite.as_ref()) else { return false };
-        let refusal = Reply::new(487).build(&invite.request, Some(&invite.id.our_tag), &self.user_agent);
+        let refusal = Reply::new(487).build(&invite.request, Some(&invite.id.dialog.local_tag), &self.user_agent);
         let observer = invite.observer.clone();
         drop(table);
         match self.respond(key, &refusal) {
@@ -350,13 +346,7 @@ impl Transactions {
 impl Table {
     /// Ends the wait for an ACK; returns what it acknowledges and who observed that.
     fn acknowledge(&mut self, key: &Key, ack: &Request) -> Option<(State, Arc<dyn InviteObserver>)> {
-        let key = if self.known.contains_key(key) {
-            key.clone()
-        } else {
-            let our_tag = Address::parse(ack.to_header().ok()?.value())?.tag()?.to_owned();
-            let id = AckId { our_tag, their_tag: their_tag(ack), cseq: headers::cseq(&ack.headers)? };
-            self.accepted.get(&id)?.clone()
-        };
+        let key = if self.known.contains_key(key) { key.clone() } else { self.accepted.get(&AckId::of(ack)?)?.clone() };
         let answered = |known: &&Known| matches!(known.state, State::Accepted | State::Completed);
         self.known.get(&key).filter(answered)?;
         self.confirm(&key)
@@ -373,8 +363,10 @@ impl Table {
     }
 }
 
-fn their_tag(request: &Request) -> Option<String> {
-    Address::parse(request.from_header().ok()?.value())?.tag().map(str::to_owned)
+impl AckId {
+    fn of(request: &Request) -> Option<Self> {
+        Some(Self { dialog: DialogId::of_incoming(request)?, cseq: headers::cseq(&request.headers)? })
+    }
 }
 
 /// Lost like any message, if it is.

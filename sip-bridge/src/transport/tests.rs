@@ -32,6 +32,11 @@ fn a_whole_request_passes_unchanged() {
 }
 
 #[test]
+fn a_keep_alive_is_no_message() {
+    assert!(matches!(inspect(b"\r\n\r\n", "ua"), Verdict::Drop(_)));
+}
+
+#[test]
 fn a_missing_content_length_is_the_rest_of_the_datagram() {
     let mended = pass(format!("{REQUEST}\r\nv=0").as_bytes());
     assert_eq!(mended, format!("{REQUEST}Content-Length: 3\r\n\r\nv=0").as_bytes());
